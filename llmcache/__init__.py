@@ -1,0 +1,1 @@
+"""Cached structured answers for Instructor, OpenAI and Anthropic."""

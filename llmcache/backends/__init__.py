@@ -1,0 +1,1 @@
+"""Where entries live. `llmcache.backends.base` says what a backend is."""

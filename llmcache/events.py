@@ -1,0 +1,185 @@
+"""What happened to each call, as frozen records, and who is told.
+
+A call counts once, under exactly one of `Hit`, `Miss`, `Stale`, `Wait` and `Bypass`. `Store` and
+`BackendFailure` come on top. A handler is any callable of one record; one that raises is logged
+and skipped, and never fails the call it was told about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+__all__ = [
+    "BackendFailure",
+    "Bypass",
+    "Event",
+    "Hit",
+    "Miss",
+    "Recording",
+    "Stale",
+    "Store",
+    "Wait",
+    "emit",
+    "listened",
+    "on_event",
+    "record",
+]
+
+logger = logging.getLogger("llmcache")
+logger.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all records share.
+
+    Attributes:
+        function: `module.qualname`, or the decorator's `name`.
+        key: The digest, 64 hex digits; empty where no key was made.
+        backend: The backend in words, without credentials.
+        seconds: What the call took: for a miss the function itself, for a hit the look-up.
+        model: The model that answered, where a completion says so.
+        input_tokens: Tokens of the prompt: spent on a miss, saved on a hit; None: not known.
+        output_tokens: Tokens of the answer, likewise.
+    """
+
+    function: str
+    key: str = ""
+    backend: str = ""
+    seconds: float = 0.0
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit(Event):
+    """Answered from the store, without a call."""
+
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss(Event):
+    """The function ran. `reason`: absent, expired, unreadable (and why), refresh."""
+
+    reason: str = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale(Event):
+    """An expired entry was served. `reason`: revalidate, error (with the exception), offline."""
+
+    age: float = 0.0
+    reason: str = "revalidate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Event):
+    """Answered by another caller's running call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store(Event):
+    """An answer was written. `size` is what the entry's value takes, in bytes."""
+
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bypass(Event):
+    """The function ran, and the cache had no part. `reason`: mode, uncacheable."""
+
+    reason: str = "mode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendFailure(Event):
+    """The store failed in `operation`; the call went on without it."""
+
+    operation: str = ""
+    error: str = ""
+
+
+Handler = Callable[[Event], object]
+
+
+@dataclass(slots=True)
+class Recording:
+    """The events of the calls made inside one `record()` block, in the order they happened."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(tuple(self.events))
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitem__(self, index: int) -> Event:
+        return self.events[index]
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        """Only the records of one kind: `calls.of(Hit)`."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+lock = threading.Lock()
+handlers: tuple[Handler, ...] = ()
+recordings: contextvars.ContextVar[tuple[Recording, ...]] = contextvars.ContextVar(
+    "llmcache.recordings", default=()
+)
+
+
+def on_event(handler: Handler) -> Callable[[], None]:
+    """Call `handler` with every record from now on, in the thread of the call.
+
+    Returns:
+        A function that removes it again; calling that twice does nothing.
+    """
+    global handlers  # noqa: PLW0603 - one list of handlers a process, swapped whole so that emit needs no lock
+    with lock:
+        handlers = (*handlers, handler)
+
+    def remove() -> None:
+        global handlers  # noqa: PLW0603 - as above
+        with lock:
+            handlers = tuple(known for known in handlers if known is not handler)
+
+    return remove
+
+
+@contextlib.contextmanager
+def record() -> Iterator[Recording]:
+    """Collect the records of the calls made inside: `with llmcache.record() as calls:`.
+
+    It follows the context: tasks started inside are seen, a new thread's calls are not.
+    """
+    recording = Recording()
+    token = recordings.set((*recordings.get(), recording))
+    try:
+        yield recording
+    finally:
+        recordings.reset(token)
+
+
+def listened() -> bool:
+    """Whether anybody would be told: lets a hit skip making a record that nobody reads."""
+    return bool(handlers) or bool(recordings.get()) or logger.isEnabledFor(logging.DEBUG)
+
+
+def emit(event: Event) -> None:
+    """Tell everybody who listens; a handler's own failure is logged, never raised."""
+    for recording in recordings.get():
+        recording.events.append(event)
+    for handler in handlers:
+        try:
+            handler(event)
+        except Exception:  # noqa: BLE001 - a handler is the user's code, and must not fail the call
+            logger.warning("An event handler failed on %s", type(event).__name__, exc_info=True)
+    logger.debug("%s", event)
