@@ -26,6 +26,7 @@ __all__ = [
     "Entry",
     "Epochs",
     "Held",
+    "Invalidations",
     "Leasing",
     "Listed",
     "Listing",
@@ -186,6 +187,23 @@ class Epochs(Protocol):
 
     def clear(self, scope: Scope) -> int:
         """Remove all entries of the scope and begin a new epoch for it; how many there were."""
+        ...
+
+
+@runtime_checkable
+class Invalidations(Protocol):
+    """What lets a nearer copy learn that it is outdated, whoever invalidated it."""
+
+    def invalidations(self) -> int:
+        """The number of the last invalidation of any key or scope; 0: none yet.
+
+        A tier asks before every near hit, so it must cost a few microseconds at most when
+        nothing was written.
+        """
+        ...
+
+    def invalidated_since(self, number: int) -> list[str | Scope]:
+        """The keys and scopes that were invalidated after `number`."""
         ...
 
 

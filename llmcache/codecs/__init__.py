@@ -1,1 +1,1 @@
-"""TBD"""
+"""Values become bytes and come back as they were."""

@@ -1,1 +1,1 @@
-"""TBD"""
+"""The offline demo."""

@@ -1,1 +1,1 @@
-"""TBD"""
+"""Other tools; opted into and imported lazily."""

@@ -1,1 +1,1 @@
-"""TBD"""
+"""Arguments, schema and code become a key."""

@@ -1,1 +1,1 @@
-"""TBD"""
+"""For users' own tests."""
