@@ -180,6 +180,6 @@ def emit(event: Event) -> None:
     for handler in handlers:
         try:
             handler(event)
-        except Exception:  # noqa: BLE001 - a handler is the user's code, and must not fail the call
+        except Exception:
             logger.warning("An event handler failed on %s", type(event).__name__, exc_info=True)
     logger.debug("%s", event)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar, runtime_checkable
@@ -341,31 +342,39 @@ def able(backend: Backend, kind: type[Ability]) -> Ability | None:
     return backend if isinstance(backend, kind) else None
 
 
-class BackendBase:
+class BackendBase(ABC):
     """What the backends here share: async twins in a worker thread, and context managers.
 
     A subclass gives `get`, `put`, `delete` and `close`, and replaces the twins where it has
     something better than a thread.
     """
 
-    description = "backend"
     blocking = True
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """See `Backend.description`."""
 
     def ability(self, kind: type[Ability]) -> Ability | None:
         """This backend as one of the ability protocols, or None; see `able`."""
         return self if isinstance(self, kind) else None
 
+    @abstractmethod
     def get(self, key: str) -> Entry | Nothing:
-        raise NotImplementedError
+        """See `Backend.get`."""
 
+    @abstractmethod
     def put(self, key: str, entry: Entry) -> None:
-        raise NotImplementedError
+        """See `Backend.put`."""
 
+    @abstractmethod
     def delete(self, key: str) -> bool:
-        raise NotImplementedError
+        """See `Backend.delete`."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """See `Backend.close`."""
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async."""
