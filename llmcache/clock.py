@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic, time
 from typing import Protocol
 
 __all__ = ["SYSTEM", "Clock", "SystemClock"]
@@ -23,8 +23,8 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine."""
 
-    time = staticmethod(time.time)
-    monotonic = staticmethod(time.perf_counter)
+    time = staticmethod(time)
+    monotonic = staticmethod(monotonic)
 
 
 SYSTEM: Clock = SystemClock()

@@ -186,6 +186,10 @@ class Epochs(Protocol):
         """Remove the entry and begin a new epoch for the key; whether there was an entry."""
         ...
 
+    def advance(self, key: str, scope: Scope) -> int:
+        """Begin a new epoch for the key and keep its entry; the new epoch. What a refresh does."""
+        ...
+
     def clear(self, scope: Scope) -> int:
         """Remove all entries of the scope and begin a new epoch for it; how many there were."""
         ...
@@ -213,7 +217,8 @@ class Leasing(Epochs, Protocol):
     """Which process computes the answer for a key at the moment.
 
     A lease ends by `settle` or `release`, by expiry, or with its process: one whose process on
-    this machine is known to be dead goes to the next who claims.
+    this machine is known to be dead goes to the next who claims. So does one that was taken in an
+    older epoch of its key: what its holder computes is outdated already.
     """
 
     def claim(
@@ -264,6 +269,10 @@ class AsyncLeasing(Leasing, Protocol):
 
     async def ainvalidate(self, key: str, scope: Scope) -> bool:
         """As `invalidate`, async."""
+        ...
+
+    async def aadvance(self, key: str, scope: Scope) -> int:
+        """As `advance`, async."""
         ...
 
     async def aclear(self, scope: Scope) -> int:
