@@ -1,0 +1,153 @@
+"""All that is checked, one session each. `nox` alone: the demo and the tests.
+
+Arguments after `--` go to the tool: `nox -s tests -- tests/unit -k ttl`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["demo", "tests", "pythons"]
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
+OTHERS = [version for version in ("3.11", "3.12", "3.13") if version != MAIN]
+
+
+def activate_pyenv() -> None:
+    """Let nox see every Python that pyenv has installed, not only those switched on."""
+    root = Path(os.environ.setdefault("PYENV_ROOT", str(Path.home() / ".pyenv")))
+    installed = sorted(path.name for path in root.glob("versions/3.*"))
+    os.environ.setdefault("PYENV_VERSION", ":".join([MAIN, *installed]) if installed else "")
+
+
+def install(session: nox.Session, *groups: str, extras: str = "dev") -> None:
+    """Install the checkout with its extras, and what the groups of pyproject.toml name."""
+    needed = nox.project.dependency_groups(PROJECT, *groups)
+    session.install("-e", f".[{extras}]", *needed)
+
+
+def report_coverage(session: nox.Session) -> None:
+    """Merge what all processes measured, and fail below the gate of pyproject.toml."""
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The demo, as the README runs it."""
+    install(session)
+    session.run("llmcache", "demo", *session.posargs)
+
+
+@nox.session(python=MAIN)
+def tests(session: nox.Session) -> None:
+    """All tests on the Python that runs nox, measured, with the coverage gate."""
+    install(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
+    if not session.posargs:
+        report_coverage(session)
+
+
+@nox.session(python=MAIN)
+def coverage(session: nox.Session) -> None:
+    """The coverage gate, over a test run that was measured elsewhere."""
+    install(session)
+    report_coverage(session)
+
+
+@nox.session(python=OTHERS)
+def pythons(session: nox.Session) -> None:
+    """The unit tests and the pinned bytes on every other Python that is found here."""
+    install(session)
+    chosen = session.posargs or ["tests/unit", "tests/properties", "tests/compat"]
+    present = [path for path in chosen if not path.startswith("tests/") or Path(path).exists()]
+    session.run("python", "-m", "pytest", "-n", "auto", *present)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, rules, layers."""
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Three type checkers: mypy on the package, all three on the file of ordinary use."""
+    install(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("basedpyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages; a warning is an error. Their code blocks run in tests/docs."""
+    install(session, "docs")
+    target = ROOT / "docs/_build"
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", str(target))
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every example, without a key."""
+    install(session)
+    keyless = {"OPENAI_API_KEY": None, "ANTHROPIC_API_KEY": None}
+    private = {"LLMCACHE_DIR": session.create_tmp()}
+    for path in sorted(ROOT.glob("examples/*.py")):
+        session.run("python", str(path), env=keyless | private)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel into dist/, and check both."""
+    session.install("build", "check-wheel-contents", "twine")
+    for stale in ROOT.glob("dist/*"):
+        stale.unlink()
+    session.run("python", "-m", "build", "--outdir", "dist", silent=True)
+    made = [str(path) for path in sorted(ROOT.glob("dist/*"))]
+    session.run("twine", "check", "--strict", *made)
+    session.run("check-wheel-contents", *made[-1:])
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Use the built wheel: first bare, then with all extras under the tests."""
+    (made,) = ROOT.glob("dist/*.whl")
+    outside = {"PYTHONSAFEPATH": "1", "LLMCACHE_DIR": session.create_tmp()}
+    session.install(str(made))
+    session.run("python", "tests/smoke/bare_install.py", env=outside)
+    session.install(f"{made}[dev]")
+    chosen = session.posargs or ["tests/unit", "tests/contract"]
+    session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure; the figures go to bench-results/."""
+    install(session)
+    session.run("python", "-m", "pytest", "-m", "bench", *session.posargs)
+
+
+@nox.session
+def endurance(session: nox.Session) -> None:
+    """Repetition and scale: the tests that are too long for every change."""
+    install(session)
+    thorough = ["-m", "endurance", "--hypothesis-profile", "thorough"]
+    session.run("python", "-m", "pytest", *thorough, *session.posargs)
+
+
+activate_pyenv()

@@ -1,0 +1,67 @@
+"""What is said twice about the project is said alike."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from llmcache.settings import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def page(name: str) -> str:
+    """The text of one page of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_dependency_group_dev_mirrors_the_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert PROJECT["dependency-groups"]["dev"] == extras["dev"]
+
+
+def test_the_extra_dev_has_every_other_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    named = re.fullmatch(r"llmcache-structured\[(.*)\]", extras["dev"][0])
+    assert named is not None
+    assert named[1].split(",") == sorted(set(extras) - {"dev"})
+
+
+def test_nothing_but_four_libraries_is_needed_at_run_time() -> None:
+    needed = [re.split(r"[^a-z]", line)[0] for line in PROJECT["project"]["dependencies"]]
+    assert needed == ["click", "platformdirs", "pydantic", "wrapt"]
+
+
+def test_the_version_is_written_in_one_place() -> None:
+    assert version("llmcache-structured") == PROJECT["project"]["version"]
+    assert f"## {PROJECT['project']['version']}" in page("CHANGELOG.md")
+
+
+def test_the_page_of_variables_lists_exactly_those_that_are_read() -> None:
+    rows = re.findall(
+        r"^\| `(LLMCACHE_\w+)` \|", page("docs/reference/environment.md"), re.MULTILINE
+    )
+    assert rows == list(VARIABLES)
+
+
+def test_the_glossary_is_in_order_and_defines_each_word_once() -> None:
+    block = page("docs/glossary.md").partition("```{glossary}\n")[2].partition("```")[0]
+    words = re.findall(r"^(\S+)$", block, re.MULTILINE)
+    assert words == sorted(set(words))
+
+
+def test_ci_calls_the_one_test_command_of_the_readme() -> None:
+    commands = [line for line in page("README.md").splitlines() if "-m pytest" in line]
+    assert len(commands) == 1
+    assert "grep -m 1 -F -- '-m pytest' README.md" in page(".ci/run")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
+def test_every_relative_link_leads_somewhere(name: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page(name))
+    assert [link for link in links if not (ROOT / link).exists()] == []
