@@ -1,0 +1,80 @@
+"""What an instance holds, read without running code of its class."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["attributes", "class_name", "computed_names", "declared_names", "derives", "module_name"]
+
+NOT_STATE = frozenset({"__dict__", "__weakref__"})
+
+
+def module_name(name: str) -> str:
+    """The name of a module by which it can be imported.
+
+    `python -m app` and `import app` give one name. A script has no such name and stays `__main__`.
+    """
+    if name != "__main__":
+        return name
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec is not None else name
+
+
+def class_name(kind: type) -> str:
+    """`module:qualname`, the same in every process."""
+    return f"{module_name(kind.__module__)}:{kind.__qualname__}"
+
+
+def derives(kind: type, base: object) -> bool:
+    """Whether `base` is `kind` or one of its bases; metaclasses have no say in it."""
+    return any(one is base for one in kind.__mro__)
+
+
+def declared_names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass or attrs class, and the slots of any class, without doubles."""
+    fields = [*getattr(kind, "__dataclass_fields__", ())]
+    fields += [attribute.name for attribute in getattr(kind, "__attrs_attrs__", ())]
+    if not fields:
+        fields = [name for base in reversed(kind.__mro__) for name in slots_of(base)]
+    return tuple(dict.fromkeys(name for name in fields if name not in NOT_STATE))
+
+
+def slots_of(base: type) -> list[str]:
+    slots = base.__dict__.get("__slots__", ())
+    names = [slots] if isinstance(slots, str) else [*slots]
+    return [mangled(base, name) for name in names]
+
+
+def mangled(base: type, name: str) -> str:
+    if not name.startswith("__") or name.endswith("__"):
+        return name
+    return f"_{base.__name__.lstrip('_')}{name}"
+
+
+def computed_names(kind: type) -> frozenset[str]:
+    """Names under which a `cached_property`, of any library, keeps its value in the instance."""
+    return frozenset(
+        name
+        for base in kind.__mro__
+        for name, member in base.__dict__.items()
+        if type(member).__name__ == "cached_property"
+    )
+
+
+def attributes(
+    value: object, declared: tuple[str, ...], left_out: frozenset[str]
+) -> dict[str, Any]:
+    """The instance's attributes: those declared, as far as they are set, and its `__dict__`."""
+    held: dict[str, Any] = {}
+    for name in declared:
+        try:
+            held[name] = getattr(value, name)
+        except AttributeError:
+            continue
+    own = getattr(value, "__dict__", None)
+    if type(own) is dict:
+        held.update(own)
+    for name in left_out:
+        held.pop(name, None)
+    return held

@@ -1,0 +1,130 @@
+"""Which writer a class has: the user's word first, then what is known of its kind.
+
+Decided once per class. A class is remembered by its address, so that no metaclass has a say, and
+forgotten when it is collected.
+"""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llmcache.keys.arrays import array_writer
+from llmcache.keys.attributes import class_name
+from llmcache.keys.media import PATH_KINDS, media_writer
+from llmcache.keys.natives import BUILTINS
+from llmcache.keys.records import declared_writer, record_writer, subclass_writer
+from llmcache.keys.referred import referred_writer, write_unknown
+from llmcache.keys.stdlib import STDLIB
+from llmcache.keys.stream import Stream, Unkeyable, Writer, framed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ValueStream", "register_key_type"]
+
+KNOWN: dict[type, Writer] = {**BUILTINS, **STDLIB, **PATH_KINDS}
+REGISTERED: dict[type, Callable[[Any], object]] = {}
+
+
+def users_writer(kind: type) -> Writer | None:
+    """By registration or `__cache_key__`, whichever stands nearest to the class."""
+    for base in kind.__mro__:
+        if base in REGISTERED:
+            return custom_writer(kind, REGISTERED[base], "its registered encoder")
+        if base.__dict__.get("__cache_key__") is not None:
+            return custom_writer(kind, lambda value: value.__cache_key__(), "its __cache_key__")
+    return None
+
+
+def custom_writer(kind: type, encoder: Callable[[Any], object], origin: str) -> Writer:
+    header = b"k" + framed(class_name(kind))
+
+    def write_custom(out: Stream, value: object) -> None:
+        if out.enter(value):
+            try:
+                content = encoder(value)
+            except Exception as error:
+                raise Unkeyable(value, f"{origin} raised {type(error).__name__}") from error
+            out.write(header)
+            out.put(content)
+            out.leave(value)
+
+    return write_custom
+
+
+def chosen_writer(kind: type) -> Writer:
+    for choose in (
+        referred_writer,
+        media_writer,
+        array_writer,
+        record_writer,
+        based_writer,
+        declared_writer,
+    ):
+        writer = choose(kind)
+        if writer is not None:
+            return writer
+    return write_unknown
+
+
+def based_writer(kind: type) -> Writer | None:
+    """The writer for a subclass of a kind of Python's own."""
+    for base in kind.__mro__[1:]:
+        writer = KNOWN.get(base)
+        if writer is not None:
+            return subclass_writer(kind, writer)
+    return None
+
+
+class ValueStream(Stream):
+    """The stream that knows a writer for every class."""
+
+    __slots__ = ()
+
+    writers: ClassVar[dict[int, Writer]] = {}
+    watched: ClassVar[dict[int, weakref.ref[type]]] = {}
+
+    def resolve(self, kind: type) -> Writer:
+        """The writer of a class, remembered until the class is collected."""
+        address, writers, watched = id(kind), self.writers, self.watched
+
+        def forget(_: object) -> None:
+            writers.pop(address, None)
+            watched.pop(address, None)
+
+        writer = users_writer(kind) or KNOWN.get(kind) or chosen_writer(kind)
+        watched[address] = weakref.ref(kind, forget)
+        writers[address] = writer
+        return writer
+
+
+def register_key_type(kind: type, encoder: Callable[[Any], object]) -> None:
+    """Say how instances of a class count in keys.
+
+    Register before the first call whose arguments hold such an instance: keys made before are not
+    made again.
+
+    Args:
+        kind: The class. Its subclasses are meant too, unless they have a registration or a
+            `__cache_key__` of their own. A builtin class may be given; its own form is replaced.
+        encoder: Takes the instance and returns any value that can itself be encoded, made of what
+            decides the answer: equal for instances that may share an answer. The name of the
+            instance's class counts besides. The last registration of a class wins.
+
+    Raises:
+        TypeError: `kind` is not a class, or `encoder` cannot be called.
+
+    Example:
+        >>> from llmcache.keys.canonical import register_key_type
+        >>> class Session:
+        ...     user = "ada"
+        >>> register_key_type(Session, lambda session: session.user)
+    """
+    if not isinstance(kind, type):
+        raise TypeError(f"register_key_type takes a class, not {kind!r}")
+    if not callable(encoder) or inspect.iscoroutinefunction(encoder):
+        raise TypeError(f"the encoder of {kind.__qualname__} has to be a plain function")
+    REGISTERED[kind] = encoder
+    ValueStream.writers.clear()
