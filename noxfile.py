@@ -136,6 +136,19 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def lock(session: nox.Session) -> None:
+    """Write anew what one tested installation consists of, with hashes, for any index."""
+    session.install("uv")
+    chosen = ["--extra", "dev", "--group", "lint", "--group", "types", "--group", "docs"]
+    portable = ["--universal", "--python-version", "3.11", "--generate-hashes"]
+    silent = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    target = ["--output-file", "requirements-locked.txt"]
+    session.run(
+        "uv", "pip", "compile", "-q", "pyproject.toml", *chosen, *portable, *silent, *target
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure; the figures go to bench-results/."""
     install(session)

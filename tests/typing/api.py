@@ -1,0 +1,319 @@
+"""Ordinary use of every public name, read by three type checkers and never executed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, assert_type
+
+from pydantic import BaseModel
+
+import llmcache
+from llmcache import (
+    MISSING,
+    CacheInfo,
+    CacheKey,
+    CacheMissError,
+    Event,
+    Explanation,
+    Hit,
+    LRUBackend,
+    NullBackend,
+    SQLiteBackend,
+    TieredBackend,
+    cached_structured,
+    configure,
+    disabled,
+    mode,
+    on_event,
+    open_backend,
+    record,
+    register_key_type,
+    reset_configuration,
+)
+from llmcache.backends import Backend
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Invoice(BaseModel):
+    """An answer."""
+
+    number: str
+    total: float
+
+
+# Bare, and with every option in every spelling.
+
+
+@cached_structured
+def bare(text: str, *, pages: int = 1) -> Invoice:
+    """One sync function."""
+    return Invoice(number=text, total=pages)
+
+
+@cached_structured()
+def empty(text: str) -> Invoice:
+    """As bare."""
+    return Invoice(number=text, total=0)
+
+
+@cached_structured(
+    ttl="7d",
+    backend="sqlite:///answers.db",
+    namespace="tenant",
+    name="extract",
+    version=2,
+    depends_on=[Invoice, lambda: 1],
+    key=lambda text: text.strip(),
+    mode="readonly",
+    ignore=["text"],
+    response_model=Invoice,
+    stale_if_error=60,
+    stale_while_revalidate=timedelta(hours=1),
+    cache_if=lambda result: result is not None,
+    on_backend_error="raise",
+    max_wait=2.5,
+    on_uncacheable="bypass",
+)
+def optioned(text: str) -> Invoice:
+    """All options."""
+    return Invoice(number=text, total=0)
+
+
+@cached_structured(ttl=lambda result: 60 if result else None, version="v1", backend=None)
+def by_result(text: str) -> Invoice | None:
+    """A time to live that the result decides."""
+    return None if text else Invoice(number="", total=0)
+
+
+@cached_structured(ttl=None)
+async def awaited(text: str) -> list[Invoice]:
+    """One coroutine function."""
+    return [Invoice(number=text, total=0)]
+
+
+@cached_structured
+def streamed(text: str) -> Iterator[Invoice]:
+    """One generator."""
+    yield Invoice(number=text, total=0)
+
+
+@cached_structured
+async def streamed_async(text: str) -> AsyncIterator[Invoice]:
+    """One async generator."""
+    yield Invoice(number=text, total=0)
+
+
+@cached_structured
+def generic(text: str, response_model: type[T]) -> T:
+    """A function of the type that it returns."""
+    return response_model.model_validate_json(text)
+
+
+assert_type(bare("a", pages=2), Invoice)
+assert_type(empty("a"), Invoice)
+assert_type(optioned("a"), Invoice)
+assert_type(by_result("a"), Invoice | None)
+assert_type(generic("a", Invoice), Invoice)
+assert_type(streamed("a"), Iterator[Invoice])
+assert_type(streamed_async("a"), AsyncIterator[Invoice])
+
+bare(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] # parameters are kept
+bare("a", page=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue] # as above
+
+
+# The handle.
+
+assert_type(bare.cache_key("a", pages=2), CacheKey)
+assert_type(bare.cache_key("a").digest, str)
+assert_type(bare.cache_explain("a"), Explanation)
+assert_type(bare.cache_refresh("a"), Invoice)
+assert_type(bare.cache_invalidate("a"), bool)
+assert_type(bare.cache_clear(), int)
+assert_type(bare.cache_info(), CacheInfo)
+assert_type(bare.cache_info().hits, int)
+assert_type(bare.cache_with(ttl="1h", mode="refresh", namespace="b", sample=2)("a"), Invoice)
+assert_type(bare.__wrapped__("a"), Invoice)
+
+peeked = bare.cache_peek("a")
+if peeked is not MISSING:
+    assert_type(peeked, Invoice)
+
+plain: Callable[[str], Invoice] = bare
+backend: Backend = bare.cache_backend
+
+
+async def asynchronous() -> None:
+    """The handle of a coroutine function."""
+    assert_type(await awaited("a"), list[Invoice])
+    assert_type(await awaited.cache_refresh("a"), list[Invoice])
+    assert_type(await awaited.cache_invalidate("a"), bool)
+    assert_type(await awaited.cache_clear(), int)
+    assert_type(awaited.cache_key("a"), CacheKey)
+    assert_type(awaited.cache_info(), CacheInfo)
+    assert_type(await awaited.cache_with(sample=1)("a"), list[Invoice])
+    found = await awaited.cache_peek("a")
+    if found is not MISSING:
+        assert_type(found, list[Invoice])
+    async for invoice in streamed_async("a"):
+        assert_type(invoice, Invoice)
+    async with open_backend("memory://"):
+        pass
+
+
+# Methods of every kind.
+
+
+class Extractor:
+    """A class whose methods are cached."""
+
+    @cached_structured
+    def method(self, text: str) -> Invoice:
+        """On an object."""
+        return Invoice(number=text, total=0)
+
+    @cached_structured(ttl=60)
+    async def awaited(self, text: str) -> Invoice:
+        """On an object, async."""
+        return Invoice(number=text, total=0)
+
+    @classmethod
+    @cached_structured
+    def of_class(cls, text: str) -> Invoice:
+        """On the class."""
+        return Invoice(number=text, total=0)
+
+    @staticmethod
+    @cached_structured
+    def static(text: str) -> Invoice:
+        """On neither."""
+        return Invoice(number=text, total=0)
+
+
+extractor = Extractor()
+assert_type(extractor.method("a"), Invoice)
+assert_type(extractor.method.cache_key("a"), CacheKey)
+assert_type(extractor.method.cache_with(ttl=60)("a"), Invoice)
+assert_type(Extractor.of_class("a"), Invoice)
+assert_type(Extractor.static("a"), Invoice)
+
+
+async def asynchronous_method() -> None:
+    """A coroutine method."""
+    assert_type(await extractor.awaited("a"), Invoice)
+
+
+# Configuration and modes.
+
+configure(
+    ttl="7d",
+    backend="memory://",
+    namespace="n",
+    mode="on",
+    max_bytes="500MB",
+    previews=True,
+    on_backend_error="warn",
+    max_wait=None,
+    backend_timeout=0.5,
+)
+reset_configuration()
+selected: Literal["off", "on", "refresh", "readonly", "offline"] = "offline"
+with mode(selected), mode("on"), disabled():
+    pass
+
+
+# Backends.
+
+near, far = (
+    LRUBackend(max_entries=10, max_bytes=None),
+    SQLiteBackend("answers.db", max_bytes="1GiB"),
+)
+with TieredBackend(near, far) as tiered, NullBackend() as null, open_backend("memory://") as opened:
+    backends: list[Backend] = [near, far, tiered, null, opened]
+
+
+@cached_structured(backend=tiered)
+def in_tiers(text: str) -> Invoice:
+    """A backend object as the option."""
+    return Invoice(number=text, total=0)
+
+
+# Keys for types of one's own.
+
+
+class Account:
+    """A value that only its owner knows how to name."""
+
+    number = 1
+
+    def __cache_key__(self) -> object:
+        """What stands for it in a key."""
+        return self.number
+
+
+class Foreign:
+    """A type of somebody else's."""
+
+    number = 1
+
+
+register_key_type(Foreign, lambda value: value.number)
+
+
+# Events and errors.
+
+
+def told(event: Event) -> None:
+    """A handler."""
+    if isinstance(event, Hit):
+        assert_type(event.age, float)
+    assert_type(event.model, str | None)
+
+
+remove = on_event(told)
+assert_type(remove, Callable[[], None])
+with record() as calls:
+    assert_type(len(calls), int)
+    assert_type(calls[0], Event)
+
+try:
+    bare("a")
+except CacheMissError as miss:
+    assert_type(miss.key, str)
+except llmcache.LLMCacheError:
+    pass
+
+
+# Around the decorator.
+
+
+def traced(function: Callable[[str], Invoice]) -> Callable[[str], Invoice]:
+    """A decorator of the user's own."""
+    return function
+
+
+@traced
+@cached_structured
+def under(text: str) -> Invoice:
+    """Cached, and decorated on top."""
+    return Invoice(number=text, total=0)
+
+
+@cached_structured
+@traced
+def over(text: str) -> Invoice:
+    """Decorated, and cached on top."""
+    return Invoice(number=text, total=0)
+
+
+assert_type(under("a"), Invoice)
+assert_type(over("a"), Invoice)
+
+
+# Whole clients keep their type.
+
+
+def wrap(client: Any) -> Any:
+    """A client of Instructor."""
+    return llmcache.cached_client(client, ttl="7d", namespace="n")
