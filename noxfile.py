@@ -118,9 +118,8 @@ def build(session: nox.Session) -> None:
     for stale in ROOT.glob("dist/*"):
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", "dist", silent=True)
-    made = [str(path) for path in sorted(ROOT.glob("dist/*"))]
-    session.run("twine", "check", "--strict", *made)
-    session.run("check-wheel-contents", *made[-1:])
+    session.run("twine", "check", "--strict", *map(str, ROOT.glob("dist/*")))
+    session.run("check-wheel-contents", *map(str, ROOT.glob("dist/*.whl")))
 
 
 @nox.session(requires=["build"], reuse_venv=False)

@@ -1,7 +1,7 @@
 """Every page with Python on it runs as it stands, and prints what it says it prints.
 
 The blocks of a page are one program, read from the top, in a process of its own. A line that
-begins with `#> ` is output. Blocks that cannot be run are not marked `python`.
+begins with `# prints: ` is output. Blocks that cannot be run are not marked `python`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```")
-OUTPUT = "#> "
+OUTPUT = "# prints: "
 
 
 def program_of(page: str) -> str:
@@ -69,6 +69,6 @@ def test_no_python_hides_where_the_runner_does_not_look(path: Path) -> None:
 
 
 def test_the_runner_keeps_line_numbers_and_tells_python_from_other_blocks() -> None:
-    page = "text\n```python\nprint(1)\n#> 1\n```\n```console\n$ ls\n```\n"
-    assert program_of(page).splitlines() == ["", "", "print(1)", "#> 1", "", "", ""]
+    page = "text\n```python\nprint(1)\n# prints: 1\n```\n```console\n$ ls\n```\n"
+    assert program_of(page).splitlines() == ["", "", "print(1)", "# prints: 1", "", "", ""]
     assert promised_output(program_of(page)) == ["1"]
