@@ -1,0 +1,166 @@
+"""The clients of one backend: one for all threads, one for each event loop, anew in a child.
+
+What was passed in is the caller's: it is used, never closed. What is opened here is closed here,
+that of an event loop with the loop at the latest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from llmcache.backends.forks import forkable
+from llmcache.backends.redis_address import Address, Client, library
+from llmcache.errors import ConfigurationError
+
+__all__ = ["Clients", "GivenClients", "OwnClients"]
+
+Loop = asyncio.AbstractEventLoop
+
+
+class Clients:
+    """Where a driver gets its client from."""
+
+    native = True
+    """Whether there is a client for event loops; else the sync one is driven in a thread."""
+
+    def for_thread(self) -> Client:
+        """The client for calls that block."""
+        raise NotImplementedError
+
+    async def for_loop(self) -> Client:
+        """The client for the running event loop."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close what was opened here."""
+
+    async def aclose(self) -> None:
+        """As `close`, async."""
+
+
+class GivenClients(Clients):
+    """Clients that the caller opened, of one colour or both."""
+
+    def __init__(self, client: Client | None, async_client: Client | None) -> None:
+        self.client = client
+        self.async_client = async_client
+        self.native = async_client is not None
+        self.loop: weakref.ref[Loop] | None = None
+
+    def for_thread(self) -> Client:
+        """As `Clients.for_thread`."""
+        if self.client is None:
+            raise ConfigurationError(
+                "This RedisBackend was given an asyncio client only, and a sync function asks it: "
+                "pass a URL, or a sync client as well, RedisBackend(client, async_client=...).",
+                name="backend",
+                value=type(self.async_client).__qualname__,
+                allowed="a URL, which serves both kinds of functions",
+            )
+        return self.client
+
+    async def for_loop(self) -> Client:
+        """As `Clients.for_loop`; a client belongs to the first loop that uses it."""
+        loop = asyncio.get_running_loop()
+        if self.loop is None or self.loop() is None:
+            self.loop = weakref.ref(loop)
+        if self.async_client is None or self.loop() is not loop:
+            raise ConfigurationError(
+                "The asyncio client of this RedisBackend belongs to another event loop: pass a "
+                "URL, and each loop gets a client of its own.",
+                name="backend",
+                value=type(self.async_client).__qualname__,
+                allowed="a URL, which serves any number of loops",
+            )
+        return self.async_client
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A client of an event loop, and the generator that closes it with the loop."""
+
+    client: Client
+    keeper: AsyncGenerator[Client]
+
+
+inherited: list[object] = []
+"""What the parent of this process opened: not even collected, for closing an asyncio socket would
+take it out of the poll set that both processes share."""
+
+
+class OwnClients(Clients):
+    """Clients opened from a URL when first needed."""
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        self.address = address
+        self.timeout = timeout
+        self.begin()
+        forkable(self)
+
+    def begin(self) -> None:
+        """No connections yet."""
+        self.lock = threading.Lock()
+        self.pool = self.address.pool(self.timeout)
+        self.client: Client = library().Redis(connection_pool=self.pool)
+        self.by_loop: dict[Loop, Kept] = {}
+
+    def for_thread(self) -> Client:
+        """As `Clients.for_thread`."""
+        return self.client
+
+    async def for_loop(self) -> Client:
+        """As `Clients.for_loop`."""
+        loop = asyncio.get_running_loop()
+        kept = self.by_loop.get(loop)
+        if kept is not None:
+            return kept.client
+        keeper = self.client_until_closed()
+        client = await anext(keeper)
+        with self.lock:
+            for other in [other for other in self.by_loop if other.is_closed()]:
+                del self.by_loop[other]
+            self.by_loop[loop] = Kept(client, keeper)
+        return client
+
+    async def client_until_closed(self) -> AsyncGenerator[Client]:
+        """A new client, suspended until it is closed, by `aclose` or by the end of the loop.
+
+        `asyncio.run` closes the generators of a loop before the loop: the one moment at which its
+        sockets can be closed without the user's help.
+        """
+        pool = self.address.async_pool()
+        try:
+            yield library().asyncio.Redis(connection_pool=pool)
+        finally:
+            await pool.disconnect()
+
+    def close(self) -> None:
+        """As `Clients.close`; in loops that run it is done soon, in others when they end."""
+        self.pool.disconnect()
+        with self.lock:
+            running = [loop for loop in self.by_loop if loop.is_running()]
+            ending = [(loop, self.by_loop.pop(loop)) for loop in running]
+        for loop, kept in ending:
+            asyncio.run_coroutine_threadsafe(end(kept.keeper), loop)
+
+    async def aclose(self) -> None:
+        """As `Clients.aclose`."""
+        with self.lock:
+            kept = self.by_loop.pop(asyncio.get_running_loop(), None)
+        if kept is not None:
+            await kept.keeper.aclose()
+        self.close()
+
+    def forked(self) -> None:
+        """As `Forkable.forked`: the child opens its own."""
+        inherited.append((self.client, self.by_loop))
+        self.begin()
+
+
+async def end(keeper: AsyncGenerator[Client]) -> None:
+    """Let the generator close its client."""
+    await keeper.aclose()

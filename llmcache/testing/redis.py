@@ -1,0 +1,141 @@
+"""A real Redis or Valkey server for tests: on loopback, in memory, gone with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from llmcache.clock import SYSTEM
+
+__all__ = ["RedisServer", "find_redis_server"]
+
+PROGRAMS = ("redis-server", "valkey-server")
+START_PATIENCE = 20.0
+
+
+def find_redis_server() -> str | None:
+    """The server's program: `redis-server`, else `valkey-server`; None where neither is there.
+
+    Raises:
+        RuntimeError: None is there, and the environment promised one by `EXPECT_REDIS=1`.
+    """
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None and os.environ.get("EXPECT_REDIS") == "1":
+        raise RuntimeError(
+            f"EXPECT_REDIS=1, but no program of {', '.join(PROGRAMS)} is on the PATH"
+        )
+    return found
+
+
+class RedisServer:
+    """One server that can be stopped, frozen, killed and started again at the same place.
+
+    Args:
+        program: See `find_redis_server`.
+        options: More of the server's own options, such as `("--maxmemory", "5mb")`.
+
+    Attributes:
+        port: Its port on 127.0.0.1.
+        socket: The path of its Unix socket.
+        directory: Where its socket is, and what else a test puts there; removed by `close`.
+    """
+
+    def __init__(self, program: str, *options: str) -> None:
+        self.program = program
+        self.options = options
+        self.directory = Path(tempfile.mkdtemp(prefix="llmcache-redis-"))
+        self.socket = self.directory / "socket"
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its URL over TCP."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def socket_url(self) -> str:
+        """Its URL over the Unix socket."""
+        return f"unix://{self.socket}?db=0"
+
+    def start(self) -> Self:
+        """Start it and wait until it takes connections.
+
+        Raises:
+            RuntimeError: It ended at once, or does not answer within 20 s.
+        """
+        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self.directory)]
+        command += ["--unixsocket", str(self.socket), *self.options]
+        log = (self.directory / "log").open("ab")
+        with log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - found on the PATH, loopback only
+        end = SYSTEM.monotonic() + START_PATIENCE
+        while not self.answers():
+            if self.process.poll() is not None or SYSTEM.monotonic() > end:
+                self.kill()
+                raise RuntimeError((self.directory / "log").read_text(errors="replace")[-2000:])
+            time.sleep(0.01)
+        return self
+
+    def answers(self) -> bool:
+        """Whether it takes commands, by the Unix socket, which needs no TLS."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(str(self.socket))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(16).startswith((b"+PONG", b"-NOAUTH"))
+        return False
+
+    def kill(self) -> None:
+        """End it at once, as by a crash; what it held is lost."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        self.socket.unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """Stop it from running while its sockets stay open: it answers nothing."""
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen one run on."""
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it runs."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        """Kill it and remove its directory."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, program: str, *options: str) -> Iterator[Self]:
+        """One that is started now and closed at the end."""
+        server = cls(program, *options)
+        try:
+            yield server.start()
+        finally:
+            server.close()
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
