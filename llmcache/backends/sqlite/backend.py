@@ -1,0 +1,308 @@
+"""`SQLiteBackend`: entries in one file, shared by threads and processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
+from llmcache.backends.patience import patience
+from llmcache.backends.sqlite.arguments import checked_count, checked_path
+from llmcache.backends.sqlite.connection import Connection
+from llmcache.backends.sqlite.file import StoreFile
+from llmcache.backends.sqlite.operations import Operations
+from llmcache.backends.sqlite.sessions import Sessions
+from llmcache.backends.sqlite.space import ROW_OVERHEAD, Bounds
+from llmcache.backends.sqlite.undone import UNDONE, Undone
+from llmcache.backends.sqlite.upkeep import Upkeep
+from llmcache.backends.sqlite.workers import Workers
+from llmcache.clock import SYSTEM, Clock
+from llmcache.durations import parse_size
+from llmcache.errors import BackendError, BackendUnavailableError
+
+__all__ = ["SQLiteBackend"]
+
+T = TypeVar("T")
+
+GIBIBYTE = 1 << 30
+
+
+class SQLiteBackend(BackendBase):
+    """Entries in one SQLite file; safe in threads, processes, and children forked at any moment.
+
+    The file is made at the first operation, 0600 in a directory 0700. What an operation has
+    acknowledged survives the death of the process, but not for certain a loss of power. A file
+    that is damaged is renamed to `<name>.corrupt-<time>` with one `BackendWarning`, and a new one
+    begun; a file of another program, or of a newer llmcache, is left alone and every operation
+    raises `BackendCorruptError`. Where the file cannot be written, what is in it is still served.
+
+    Args:
+        path: Where the file is or shall be; its directory is made where it is missing. Not in a
+            directory that other users may write to, and not a symlink: every operation then
+            raises `BackendUnavailableError`.
+        max_bytes: Bound of the file with its side files, as int or text such as `"500MB"`; held
+            to within a fifth. One write removes at most 200 entries, so a bound that was lowered
+            is reached over several writes, or by `prune`. Below about 200 kB only the content is
+            bounded, as an empty database takes that much.
+        max_entries: Bound of the number of entries; None: as many as fit.
+        timeout: Seconds that one operation may wait for the locks of other processes; 0: not at
+            all.
+        clock: Where the time comes from.
+
+    Raises:
+        ConfigurationError: For a path or a bound that cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int | str = GIBIBYTE,
+        max_entries: int | None = None,
+        timeout: float = 1.0,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        store = StoreFile(checked_path(path))
+        bounds = Bounds(
+            parse_size(max_bytes, name="max_bytes"), checked_count(max_entries, "max_entries")
+        )
+        self.path = store.path
+        self.clock = clock
+        self.store = store
+        self.bounds = bounds
+        self.steps = Operations(bounds, clock)
+        self.upkeep = Upkeep(bounds, clock, self.steps.usage)
+        self.sessions = Sessions(store, bounds, timeout, clock)
+        self.workers = Workers(self.sessions.description)
+
+    @property
+    def description(self) -> str:
+        """The URL of the file."""
+        return self.sessions.description
+
+    # Backend
+
+    def get(self, key: str) -> Entry | Nothing:
+        """As `Backend.get`; counts as a use, which is written down within about a minute."""
+        found = self.sessions.perform("get", self.steps.get, key)
+        if self.steps.usage.overdue:
+            self.write_usage(0.0)
+        return found
+
+    def put(self, key: str, entry: Entry) -> None:
+        """As `Backend.put`.
+
+        Raises:
+            BackendUnavailableError: Also for an entry that is larger than the store may be.
+        """
+        self.check_size(entry)
+        self.sessions.perform("put", self.steps.put, key, entry)
+
+    def delete(self, key: str) -> bool:
+        """As `Backend.delete`."""
+        return self.sessions.perform("delete", self.steps.delete, key)
+
+    def close(self) -> None:
+        """Write down what was used and close all connections; later operations are refused."""
+        if self.sessions.is_open():
+            self.write_usage(self.sessions.timeout)
+        self.workers.stop()
+        self.sessions.close()
+
+    async def aget(self, key: str) -> Entry | Nothing:
+        """As `get`, async: one read on the loop where nothing has to be waited for."""
+        found: Entry | Nothing | Undone = await self.glance(self.steps.get_small, key)
+        if found is UNDONE:
+            return await self.workers.run(self.get, key)
+        if self.steps.usage.overdue:
+            await self.workers.run(self.write_usage, 0.0)
+        return found
+
+    async def aput(self, key: str, entry: Entry) -> None:
+        """As `put`, async."""
+        await self.workers.run(self.put, key, entry)
+
+    async def adelete(self, key: str) -> bool:
+        """As `delete`, async."""
+        return await self.workers.run(self.delete, key)
+
+    async def aclose(self) -> None:
+        """As `close`, async."""
+        await asyncio.to_thread(self.close)
+
+    # Epochs, Invalidations
+
+    def epoch(self, key: str, scope: Scope) -> int:
+        """As `Epochs.epoch`."""
+        return self.sessions.perform("epoch", self.steps.epoch, key, scope)
+
+    def put_if(self, key: str, entry: Entry, epoch: int) -> bool:
+        """As `Epochs.put_if`; raises as `put`."""
+        self.check_size(entry)
+        return self.sessions.perform("put_if", self.steps.put_if, key, entry, epoch)
+
+    def invalidate(self, key: str, scope: Scope) -> bool:
+        """As `Epochs.invalidate`."""
+        return self.sessions.perform("invalidate", self.steps.invalidate, key, scope)
+
+    def advance(self, key: str, scope: Scope) -> int:
+        """As `Epochs.advance`."""
+        return self.sessions.perform("advance", self.steps.advance, key, scope)
+
+    def clear(self, scope: Scope) -> int:
+        """As `Epochs.clear`; removes in steps, so that other writers get in between."""
+        self.sessions.perform("clear", self.steps.advance_scope, scope)
+        return self.in_steps("clear", lambda step: self.steps.remove_some(step, scope))
+
+    def invalidations(self) -> int:
+        """As `Invalidations.invalidations`; about 3 µs when nothing was written."""
+        return self.sessions.perform("invalidations", self.steps.invalidations)
+
+    def invalidated_since(self, number: int) -> list[str | Scope]:
+        """As `Invalidations.invalidated_since`."""
+        return self.sessions.perform("invalidations", self.steps.invalidated_since, number)
+
+    async def ainvalidate(self, key: str, scope: Scope) -> bool:
+        """As `invalidate`, async."""
+        return await self.workers.run(self.invalidate, key, scope)
+
+    async def aadvance(self, key: str, scope: Scope) -> int:
+        """As `advance`, async."""
+        return await self.workers.run(self.advance, key, scope)
+
+    async def aclear(self, scope: Scope) -> int:
+        """As `clear`, async."""
+        return await self.workers.run(self.clear, scope)
+
+    # Leasing
+
+    def claim(
+        self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
+    ) -> Claim:
+        """As `Leasing.claim`; writes only where a lease can be had.
+
+        A store that cannot be written gives no leases: the answer is that none is held.
+        """
+        claim = self.steps.claim
+        return self.sessions.perform("claim", claim, key, scope, token, seconds, max_age)
+
+    def settle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
+        """As `Leasing.settle`; raises as `put`."""
+        self.check_size(entry)
+        return self.sessions.perform("settle", self.steps.settle, key, token, entry, epoch)
+
+    def renew(self, key: str, token: str, seconds: float) -> bool:
+        """As `Leasing.renew`."""
+        return self.sessions.perform("renew", self.steps.renew, key, token, seconds)
+
+    def release(self, key: str, token: str) -> None:
+        """As `Leasing.release`."""
+        self.sessions.perform("release", self.steps.release, key, token)
+
+    async def aclaim(
+        self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
+    ) -> Claim:
+        """As `claim`, async."""
+        return await self.workers.run(self.claim, key, scope, token, seconds, max_age=max_age)
+
+    async def asettle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
+        """As `settle`, async."""
+        return await self.workers.run(self.settle, key, token, entry, epoch)
+
+    async def arelease(self, key: str, token: str) -> None:
+        """As `release`, async."""
+        await self.workers.run(self.release, key, token)
+
+    # Listing, Sizing, Pruning, Bulk, Manifests
+
+    def entries(self, scope: Scope | None = None, *, limit: int | None = None) -> Iterator[Listed]:
+        """As `Listing.entries`; what is stored or removed meanwhile may be in it or not."""
+        left = sys.maxsize if limit is None else limit
+        place = None
+        while left > 0:
+            lines, place = self.sessions.perform("list", self.upkeep.list_page, scope, place, left)
+            yield from lines
+            left -= len(lines)
+            if place is None:
+                return
+
+    def count(self, scope: Scope | None = None) -> int:
+        """As `Sizing.count`."""
+        return self.sessions.perform("count", self.upkeep.count, scope)
+
+    def size(self) -> int:
+        """As `Sizing.size`: of the file with its side files."""
+        return self.store.size()
+
+    def prune(self) -> int:
+        """As `Pruning.prune`; also brings the store within its bounds."""
+        removed = self.in_steps("prune", self.upkeep.prune_some)
+        removed += self.in_steps("prune", self.upkeep.evict_some)
+        self.sessions.perform("prune", self.upkeep.sweep)
+        while self.sessions.perform("prune", self.upkeep.shrink_some):
+            pass
+        self.sessions.perform("prune", self.upkeep.write_back)
+        return removed
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, Entry]:
+        """As `Bulk.get_many`; all as of one moment."""
+        return self.sessions.perform("get_many", self.steps.get_many, list(keys))
+
+    def put_many(self, entries: Mapping[str, Entry]) -> None:
+        """As `Bulk.put_many`; raises as `put`."""
+        for entry in entries.values():
+            self.check_size(entry)
+        self.sessions.perform("put_many", self.steps.put_many, entries)
+
+    def put_manifest(self, digest: str, parts: bytes) -> None:
+        """As `Manifests.put_manifest`."""
+        self.sessions.perform("put_manifest", self.upkeep.put_manifest, digest, parts)
+
+    def get_manifest(self, digest: str) -> bytes | None:
+        """As `Manifests.get_manifest`."""
+        return self.sessions.perform("get_manifest", self.upkeep.get_manifest, digest)
+
+    # What the above share
+
+    async def glance(self, work: Callable[[Connection, str], T | Undone], key: str) -> T | Undone:
+        """Do `work` on the loop if the database is open here and nothing has to be waited for."""
+        here = self.sessions.here
+        if here.connection is None:
+            here.connection = await self.workers.run(self.sessions.open, "get")
+        return self.sessions.attempt(work, key) if here.connection.log else UNDONE
+
+    def in_steps(self, operation: str, step: Callable[[Connection], int]) -> int:
+        """Repeat `step` while it has a full batch to do; the sum."""
+        total = 0
+        while done := self.sessions.perform(operation, step):
+            total += done
+        return total
+
+    def write_usage(self, seconds: float) -> None:
+        """Write down what was used; within `seconds`, or another time."""
+        try:
+            with patience(seconds, clock=self.clock):
+                self.sessions.perform("close", self.steps.write_usage)
+        except BackendError:
+            self.steps.usage.postpone(self.clock.time())
+
+    def check_size(self, entry: Entry) -> None:
+        """Refuse an entry for which everything else would have to go, and still in vain."""
+        if len(entry.value) + len(entry.parts) + ROW_OVERHEAD > self.bounds.bytes:
+            raise BackendUnavailableError(
+                f"{self.description}: an entry of {len(entry.value)} bytes is larger than the"
+                f" whole store may be (max_bytes={self.bounds.bytes}); raise max_bytes.",
+                backend=self.description,
+                operation="put",
+            )
+
+    def __del__(self) -> None:
+        sessions = getattr(self, "sessions", None)  # absent where __init__ raised
+        if sessions is not None and sessions.is_open() and not sys.is_finalizing():
+            warnings.warn(
+                f"{sessions.description} was not closed", ResourceWarning, source=self, stacklevel=2
+            )

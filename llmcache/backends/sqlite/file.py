@@ -1,0 +1,235 @@
+"""The file itself: where it may lie, how it is made, and how a damaged one is set aside.
+
+What is trusted follows sshd's rule for its key files. The file must be a regular file of this
+user or of root, not a symlink, and not writable by all. Its directory must belong to this user
+or to root; where all may write it must be sticky (as the system's directory for temporary files
+is), so that nobody can put another file in the place of ours. Writable by a group is accepted for
+a directory where the process is in that group, which is how volumes are handed to containers and
+how a umask of 002 makes directories; the file's owner is checked still. The directories above
+are not looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from llmcache.errors import BackendUnavailableError
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["SIDES", "Identity", "StoreFile"]
+
+SIDES = ("-wal", "-shm", "-journal")
+TAG = """Signature: 8a477f597d28d172789f06886806bc55
+# This directory holds answers that can be computed again; backups may leave it out.
+# See https://bford.info/cachedir/
+"""
+
+Identity = tuple[int, int]
+"""Device and inode: which file a path leads to."""
+
+
+class StoreFile:
+    """One path and the care for what lies there; opens no database.
+
+    Attributes:
+        path: Absolute. The current directory counts once, when this object is made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a symlink, which is to be refused
+        self.text = str(self.path)
+
+    @property
+    def directory(self) -> Path:
+        """Where it lies."""
+        return self.path.parent
+
+    def identity(self) -> Identity | None:
+        """Which file is there now; None: none."""
+        try:
+            status = os.stat(self.text)  # noqa: PTH116 - runs per operation, and a Path costs as much again
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def writable(self) -> bool:
+        """Whether this process may write the file and make its side files."""
+        return os.access(self.path, os.W_OK) and os.access(self.directory, os.W_OK | os.X_OK)
+
+    def side(self, suffix: str) -> Path:
+        """A file that SQLite keeps beside the database."""
+        return Path(self.text + suffix)
+
+    def size(self) -> int:
+        """Bytes on disk, side files included."""
+        return sum(size_of(path) for path in (self.path, *map(self.side, SIDES)))
+
+    def prepare(self) -> None:
+        """Make the directory and an empty file where there are none; distrust what is there.
+
+        Raises:
+            BackendUnavailableError: Where file or directory is not to be trusted.
+            OSError: Where they cannot be made.
+        """
+        make_directory(self.directory)
+        if sys.platform != "win32":
+            check_directory(self.directory)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            check_file(self.path)
+        except OSError:
+            if not self.path.exists():
+                raise
+            check_file(self.path)  # a read-only place may hold a file to read
+        else:
+            private(descriptor)
+
+    @contextlib.contextmanager
+    def locked(self, *, alone: bool) -> Iterator[None]:
+        """Keep other processes from replacing the file; with `alone` from opening it as well.
+
+        The lock is on the directory, leaves nothing behind, and ends with the process.
+
+        Raises:
+            BlockingIOError: Another process has it; try again.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        descriptor = os.open(self.directory, os.O_RDONLY)
+        try:
+            lock_directory(descriptor, alone=alone)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def set_aside(self, stamp: str) -> Path:
+        """Rename the file and its side files to `.corrupt-<stamp>`; the new path of the file.
+
+        The side files go first: a log beside a new database would be taken for its own.
+        """
+        target = free_path(Path(f"{self.text}.corrupt-{stamp}"))
+        for suffix in SIDES:
+            with contextlib.suppress(FileNotFoundError):
+                self.side(suffix).rename(f"{target}{suffix}")
+        self.path.rename(target)
+        return target
+
+
+def size_of(path: Path) -> int:
+    """Bytes of one file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def free_path(wanted: Path) -> Path:
+    """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that does not exist."""
+    path, number = wanted, 1
+    while path.exists():
+        number += 1
+        path = Path(f"{wanted}-{number}")
+    return path
+
+
+def make_directory(directory: Path) -> None:
+    """Make it and what is missing above it, 0700 whatever the umask; mark the one we made."""
+    missing = []
+    while not directory.exists():
+        missing.append(directory)
+        directory = directory.parent
+    for made in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was first
+            made.mkdir(mode=0o700)
+            made.chmod(0o700)
+    if missing:
+        mark(missing[0])
+
+
+def mark(directory: Path) -> None:
+    """Keep our directory out of backups and repositories, where that can be written."""
+    for name, text in (("CACHEDIR.TAG", TAG), (".gitignore", "*\n")):
+        with contextlib.suppress(OSError), (directory / name).open("x", encoding="utf-8") as file:
+            private(os.dup(file.fileno()))
+            file.write(text)
+
+
+def private(descriptor: int) -> None:
+    """Make an open file readable by its owner only, and close it."""
+    try:
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform != "win32":
+
+    def lock_directory(descriptor: int, *, alone: bool) -> None:
+        """Lock it if the file system can; where it cannot, SQLite's own locks must do."""
+        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return
+
+    def check_directory(directory: Path) -> None:
+        """Refuse a directory where another user could put a file in the place of ours."""
+        status = directory.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            owner = (
+                f"it belongs to uid {status.st_uid}, neither to you (uid {os.geteuid()}) nor root"
+            )
+            raise distrusted(directory, owner)
+        if status.st_mode & stat.S_ISVTX:
+            return
+        if status.st_mode & stat.S_IWOTH:
+            raise distrusted(directory, "everybody may write to it (chmod o-w would mend that)")
+        if status.st_mode & stat.S_IWGRP and not member_of(status.st_gid):
+            raise distrusted(directory, "a group that you are not in may write to it")
+
+
+def member_of(group: int) -> bool:
+    """Whether this process is in a group."""
+    return sys.platform != "win32" and group in (os.getegid(), *os.getgroups())
+
+
+def check_file(path: Path) -> None:
+    """Refuse a symlink, what is not a regular file, and a file that others could have written.
+
+    Raises:
+        OSError: Where nothing is there.
+    """
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise distrusted(path, "it is a symlink; give the path that it leads to")
+    if not stat.S_ISREG(status.st_mode):
+        raise distrusted(path, "it is not a regular file")
+    if sys.platform == "win32":
+        return
+    if status.st_uid not in (os.geteuid(), 0):
+        raise distrusted(path, f"it belongs to uid {status.st_uid}")
+    if status.st_mode & stat.S_IWOTH:
+        raise distrusted(path, "everybody may write to it (chmod o-w would mend that)")
+    if status.st_size == 0 and os.access(path, os.W_OK):
+        path.chmod(0o600)
+
+
+def distrusted(path: Path, why: str) -> BackendUnavailableError:
+    """The error for a place that is not used, with the way out."""
+    return BackendUnavailableError(
+        f"{path} is not used as a store: {why}. Choose a directory of your own.",
+        backend=f"sqlite:///{path}",
+        operation="open",
+    )

@@ -1,0 +1,243 @@
+"""What the backend does on a connection: each method is one step, whole or not at all.
+
+None of them waits, and each may be called again after it raised.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
+from llmcache.backends.sqlite import epochs, leases
+from llmcache.backends.sqlite.connection import Connection, Transaction
+from llmcache.backends.sqlite.rows import COLUMNS, UPSERT, read_entry, row_of
+from llmcache.backends.sqlite.space import BATCH, Bounds, evict, excess_of
+from llmcache.backends.sqlite.undone import UNDONE, Undone
+from llmcache.backends.sqlite.usage import Usage
+from llmcache.clock import Clock
+
+__all__ = ["LARGE", "Operations"]
+
+LARGE = 1 << 20
+"""Bytes of a value beyond which it is not read on an event loop."""
+
+GET = f"SELECT {COLUMNS} FROM entry WHERE key = ?"  # noqa: S608 - constants only
+SIZE = "SELECT size FROM entry WHERE key = ?"
+UNREADABLE_TEXT = "Could not decode"
+
+
+class Operations:
+    """The steps, with what they share."""
+
+    def __init__(self, bounds: Bounds, clock: Clock) -> None:
+        self.bounds = bounds
+        self.now = clock.time
+        self.usage = Usage()
+
+    # Entries
+
+    def get(self, connection: Connection, key: str) -> Entry | Nothing:
+        """The entry, checked; counts as a use."""
+        now = self.now()
+        found = self.look(connection.raw, key, now)
+        if isinstance(found, Entry) and connection.writable:
+            self.usage.note(key, now)
+        return found
+
+    def look(self, raw: sqlite3.Connection, key: str, now: float) -> Entry | Nothing:
+        """The entry, checked."""
+        try:
+            row = raw.execute(GET, (key,)).fetchone()
+        except sqlite3.OperationalError as error:
+            if UNREADABLE_TEXT in str(error):
+                return Nothing.DAMAGED
+            raise
+        return Nothing.ABSENT if row is None else read_entry(key, row, now)
+
+    def get_small(self, connection: Connection, key: str) -> Entry | Nothing | Undone:
+        """As `get`, but leaves a large value unread."""
+        row = connection.raw.execute(SIZE, (key,)).fetchone()
+        if row is not None and not (isinstance(row[0], int) and row[0] <= LARGE):
+            return UNDONE
+        return self.get(connection, key)
+
+    def put(self, connection: Connection, key: str, entry: Entry) -> None:
+        """Store one entry."""
+        with Transaction(connection.raw) as transaction:
+            self.store(transaction.raw, key, entry)
+
+    def store(self, raw: sqlite3.Connection, key: str, entry: Entry) -> None:
+        """Make room and store one entry, inside the caller's transaction."""
+        now = self.now()
+        size = len(entry.value)
+        self.make_room(raw, size, now, keep=key)
+        raw.execute(UPSERT, row_of(key, entry, now))
+
+    def make_room(self, raw: sqlite3.Connection, size: int, now: float, keep: str) -> None:
+        """Evict what has to go before an entry comes."""
+        excess = excess_of(raw, self.bounds, size)
+        if excess is None:
+            if self.usage.overdue:
+                self.usage.write(raw)
+            return
+        self.usage.write(raw)
+        evict(raw, excess, now, keep)
+        epochs.forget(raw, now, BATCH)
+
+    def put_many(self, connection: Connection, entries: Mapping[str, Entry]) -> None:
+        """Store all or none."""
+        with Transaction(connection.raw) as transaction:
+            for key, entry in entries.items():
+                self.store(transaction.raw, key, entry)
+
+    def get_many(self, connection: Connection, keys: Iterable[str]) -> dict[str, Entry]:
+        """Those that are there and whole, as of one moment."""
+        now = self.now()
+        connection.raw.execute("BEGIN")
+        try:
+            found = ((key, self.look(connection.raw, key, now)) for key in keys)
+            entries = {key: entry for key, entry in found if isinstance(entry, Entry)}
+        finally:
+            connection.raw.execute("COMMIT")
+        for key in entries if connection.writable else ():
+            self.usage.note(key, now)
+        return entries
+
+    def delete(self, connection: Connection, key: str) -> bool:
+        """Remove one entry; nothing is written where there is none."""
+        raw = connection.raw
+        if raw.execute(SIZE, (key,)).fetchone() is None:
+            return False
+        return raw.execute("DELETE FROM entry WHERE key = ?", (key,)).rowcount > 0
+
+    def write_usage(self, connection: Connection) -> None:
+        """Write down what was used, if anything was."""
+        if self.usage.uses and connection.writable:
+            with Transaction(connection.raw) as transaction:
+                self.usage.write(transaction.raw)
+
+    # Epochs
+
+    def epoch(self, connection: Connection, key: str, scope: Scope) -> int:
+        """See `Epochs.epoch`."""
+        return epochs.epoch(connection.raw, key, scope)
+
+    def put_if(self, connection: Connection, key: str, entry: Entry, epoch: int) -> bool:
+        """Store unless the key was invalidated after `epoch`."""
+        with Transaction(connection.raw) as transaction:
+            if epochs.epoch(transaction.raw, key, entry.scope) != epoch:
+                return False
+            self.store(transaction.raw, key, entry)
+        return True
+
+    def invalidate(self, connection: Connection, key: str, scope: Scope) -> bool:
+        """Remove the entry and begin a new epoch for its key."""
+        connection.version = None
+        with Transaction(connection.raw) as transaction:
+            epochs.advance_key(transaction.raw, key, scope, self.now())
+            return self.delete(connection, key)
+
+    def advance(self, connection: Connection, key: str, scope: Scope) -> int:
+        """Begin a new epoch for a key."""
+        connection.version = None
+        with Transaction(connection.raw) as transaction:
+            return epochs.advance_key(transaction.raw, key, scope, self.now())
+
+    def advance_scope(self, connection: Connection, scope: Scope) -> int:
+        """Begin a new epoch for a scope."""
+        connection.version = None
+        with Transaction(connection.raw) as transaction:
+            return epochs.advance_scope(transaction.raw, scope, self.now())
+
+    def remove_some(self, connection: Connection, scope: Scope) -> int:
+        """Remove up to `BATCH` entries of a scope; how many."""
+        return connection.raw.execute(
+            """DELETE FROM entry WHERE rowid IN
+            (SELECT rowid FROM entry WHERE namespace = ? AND function = ? LIMIT ?)""",
+            (scope.namespace, scope.function, BATCH),
+        ).rowcount
+
+    def invalidations(self, connection: Connection) -> int:
+        """The last number, read again only when it may have changed."""
+        version: int = connection.raw.execute("PRAGMA data_version").fetchone()[0]
+        if version != connection.version:
+            connection.number = epochs.last(connection.raw)
+            connection.version = version
+        return connection.number
+
+    def invalidated_since(self, connection: Connection, number: int) -> list[str | Scope]:
+        """See `Invalidations.invalidated_since`."""
+        return epochs.since(connection.raw, number)
+
+    # Leases
+
+    def claim(  # noqa: PLR0913, PLR0917 - the arguments of `Leasing.claim`
+        self,
+        connection: Connection,
+        key: str,
+        scope: Scope,
+        token: str,
+        seconds: float,
+        max_age: float | None,
+    ) -> Claim:
+        """Look first; begin writing only where a lease can be had."""
+        claim = self.survey(connection.raw, key, scope, token, max_age)
+        if claim.held is not None or is_live(claim.entry, self.now(), max_age):
+            return claim
+        if not connection.writable:
+            return claim  # nobody can store, so nobody need wait for another
+        with Transaction(connection.raw) as transaction:
+            claim = self.survey(transaction.raw, key, scope, token, max_age)
+            now = self.now()
+            if claim.held is None and not is_live(claim.entry, now, max_age):
+                leases.take(
+                    transaction.raw, key, token=token, epoch=claim.epoch, seconds=seconds, now=now
+                )
+        return claim
+
+    def survey(
+        self, raw: sqlite3.Connection, key: str, scope: Scope, token: str, max_age: float | None
+    ) -> Claim:
+        """What a claim would be answered now; the epoch is read before the entry.
+
+        An invalidation between the two is then an older epoch, which refuses to store: the safe
+        side.
+        """
+        epoch = epochs.epoch(raw, key, scope)
+        now = self.now()
+        entry = self.look(raw, key, now)
+        if is_live(entry, now, max_age):
+            self.usage.note(key, now)
+            return Claim(entry, epoch)
+        lease = leases.read(raw, key)
+        if lease is None or leases.is_free(lease, token, epoch, now):
+            return Claim(entry, epoch)
+        return Claim(entry, epoch, Held(lease.expires))
+
+    def settle(
+        self, connection: Connection, key: str, token: str, entry: Entry, epoch: int
+    ) -> bool:
+        """Store unless invalidated, and give the lease back."""
+        with Transaction(connection.raw) as transaction:
+            current = epochs.epoch(transaction.raw, key, entry.scope) == epoch
+            if current:
+                self.store(transaction.raw, key, entry)
+            leases.drop(transaction.raw, key, token)
+        return current
+
+    def renew(self, connection: Connection, key: str, token: str, seconds: float) -> bool:
+        """See `Leasing.renew`."""
+        return leases.extend(connection.raw, key, token, seconds, self.now())
+
+    def release(self, connection: Connection, key: str, token: str) -> None:
+        """See `Leasing.release`."""
+        if connection.writable:
+            leases.drop(connection.raw, key, token)
+
+
+def is_live(entry: Entry | Nothing, now: float, max_age: float | None) -> bool:
+    """Whether nothing has to be computed."""
+    if not isinstance(entry, Entry) or (entry.expires is not None and entry.expires <= now):
+        return False
+    return max_age is None or now - entry.created < max_age

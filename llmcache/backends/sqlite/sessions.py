@@ -1,0 +1,211 @@
+"""Running work on the file: a connection per thread, bounded waiting, and recovery.
+
+The one place where locks are waited for, files reopened or set aside, and errors translated.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from llmcache.backends.patience import pauses
+from llmcache.backends.sqlite import fork
+from llmcache.backends.sqlite.connection import Connection, Plan, open_connection
+from llmcache.backends.sqlite.failures import FAILURES, Meaning, as_backend_error, meaning
+from llmcache.backends.sqlite.file import StoreFile
+from llmcache.backends.sqlite.mounts import network_filesystem
+from llmcache.backends.sqlite.space import Bounds
+from llmcache.backends.sqlite.undone import UNDONE, Undone
+from llmcache.clock import Clock
+from llmcache.errors import BackendUnavailableError, BackendWarning
+
+__all__ = ["Sessions"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger = logging.getLogger("llmcache")
+
+
+MOST_REOPENINGS = 2
+"""Within one operation; a file that is lost again at once will not come back."""
+
+MOST_SET_ASIDE = 3
+"""Damaged files that one backend sets aside; a disk that damages each new one is left alone."""
+
+
+class Here(threading.local):
+    """The connection of this thread."""
+
+    connection: Connection | None = None
+
+
+class Sessions:
+    """All connections to one file in this process.
+
+    Args:
+        store: The file.
+        bounds: Its bounds.
+        timeout: Seconds that one operation may wait for locks.
+        clock: For waiting, and to number invalidations of a new file.
+    """
+
+    def __init__(self, store: StoreFile, bounds: Bounds, timeout: float, clock: Clock) -> None:
+        self.store = store
+        self.bounds = bounds
+        self.timeout = timeout
+        self.clock = clock
+        self.description = f"sqlite:///{store.path}"
+        self.closed = False
+        self.set_aside = 0
+        self.warned: set[str] = set()
+        self.start_anew()
+        fork.owners.add(self)
+
+    def start_anew(self) -> None:
+        """Forget all connections without closing them; in a forked child they are not ours."""
+        self.here = Here()
+        self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+    def attempt(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | Undone:
+        """Do `work` on this thread's connection if that can be done at once."""
+        connection = self.here.connection
+        if connection is None or connection.file != self.store.identity():
+            return UNDONE
+        try:
+            with connection.gate:
+                return work(connection, *args, **kwargs)
+        except FAILURES:
+            return UNDONE
+
+    def perform(
+        self,
+        operation: str,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do `work`, whole or not at all, whatever it takes within the time that is left.
+
+        Args:
+            operation: What it is called in errors.
+            work: Called with a connection; may be called again after it raised.
+            *args: Handed to `work`.
+            **kwargs: Handed to `work`.
+
+        Raises:
+            BackendError: It could not be done.
+        """
+        done = self.attempt(work, *args, **kwargs)
+        if done is not UNDONE:
+            return done
+        return self.persist(operation, lambda connection: work(connection, *args, **kwargs))
+
+    def persist(self, operation: str, work: Callable[[Connection], T]) -> T:
+        """Do `work` with waiting, reopening and setting aside."""
+        failure: BaseException | None = None
+        reopenings = 0
+        for _ in pauses(self.timeout, clock=self.clock):
+            try:
+                connection = self.connection(operation)
+                with connection.gate:
+                    return work(connection)
+            except FAILURES as error:
+                failure = error
+            what = meaning(failure)
+            if what is not Meaning.LOCKED:
+                reopenings += 1
+                if what is Meaning.REFUSED or reopenings > MOST_REOPENINGS:
+                    break
+                self.recover(operation, what, failure)
+        assert failure is not None  # noqa: S101 - pauses yields at least once
+        raise as_backend_error(failure, self.description, operation) from failure
+
+    def connection(self, operation: str) -> Connection:
+        """This thread's connection to the file that is at the path now."""
+        connection = self.here.connection
+        if connection is None or connection.file != self.store.identity():
+            self.here.connection = None
+            connection = self.here.connection = self.open(operation)
+        return connection
+
+    def open(self, operation: str) -> Connection:
+        """A new connection."""
+        fork.reap()
+        with fork.entrance:
+            if self.closed:
+                raise BackendUnavailableError(
+                    f"{self.description} is closed; open it again to use it.",
+                    backend=self.description,
+                    operation=operation,
+                )
+            plan, remote = self.plan()
+            connection = open_connection(self.store, plan)
+            fork.connections.add(connection)
+            self.connections.add(connection)
+        if remote:
+            self.warn(f"lies on a network file system ({remote}): slower, and locks may not hold")
+        elif not connection.log:
+            self.warn("cannot use a write-ahead log here: readers and writers wait for each other")
+        return connection
+
+    def plan(self) -> tuple[Plan, str | None]:
+        """How to open the file, and the network file system that it lies on."""
+        remote = network_filesystem(self.store.directory.resolve())
+        return Plan(self.bounds, remote is None, int(self.clock.time() * 1000)), remote
+
+    def recover(self, operation: str, what: Meaning, failure: BaseException) -> None:
+        """Let go of this thread's connection, and of the file if it is damaged.
+
+        Raises:
+            BackendError: The damaged file cannot be set aside.
+        """
+        known = self.here.connection
+        self.here.connection = None
+        if what is not Meaning.DAMAGED:
+            return
+        if self.set_aside >= MOST_SET_ASIDE:
+            raise as_backend_error(failure, self.description, operation) from failure
+        try:
+            with fork.entrance, self.store.locked(alone=True):
+                here = self.store.identity()
+                if here is None or (known is not None and known.file != here):
+                    return  # another process was first
+                stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.clock.time()))
+                target = self.store.set_aside(stamp)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise as_backend_error(failure, self.description, operation) from error
+        self.set_aside += 1
+        self.warn(f"was damaged ({failure}); it was set aside as {target.name} and begun anew")
+
+    def warn(self, text: str) -> None:
+        """Say it once; where warnings are errors it is logged, as the operation has succeeded."""
+        if text in self.warned:
+            return
+        self.warned.add(text)
+        message = f"{self.description} {text}."
+        try:
+            warnings.warn(message, BackendWarning, stacklevel=2)
+        except BackendWarning:
+            logger.warning(message)
+
+    def close(self) -> None:
+        """Close every connection of this process; later operations are refused."""
+        with fork.entrance:
+            self.closed = True
+            for connection in list(self.connections):
+                connection.close()
+            self.here.connection = None
+
+    def is_open(self) -> bool:
+        """Whether there are connections that nobody closed."""
+        return not self.closed and len(self.connections) > 0

@@ -1,0 +1,69 @@
+"""When entries were last used and how often, gathered in memory: a hit is not a write."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from llmcache.backends.sqlite import fork
+
+__all__ = ["Usage"]
+
+INTERVAL = 60.0
+"""Seconds after which gathered uses ride on the next operation."""
+
+MOST_GATHERED = 4096
+"""Keys after which they do so at once."""
+
+
+class Usage:
+    """Uses since the last time they were written; safe in threads, at worst a count is lost.
+
+    Attributes:
+        overdue: Whether they should be written with the next operation, be it a read.
+    """
+
+    def __init__(self) -> None:
+        self.start_anew()
+        fork.owners.add(self)
+
+    def start_anew(self) -> None:
+        """Forget them; in a forked child they are the parent's to write."""
+        self.uses: dict[str, tuple[float, int]] = {}
+        self.since = 0.0
+        self.overdue = False
+
+    def note(self, key: str, now: float) -> None:
+        """Count one use."""
+        uses = self.uses
+        known = uses.get(key)
+        if known is None:
+            if not uses:
+                self.since = now
+            uses[key] = (now, 1)
+        else:
+            uses[key] = (now, known[1] + 1)
+        # The lower bound is for a clock that went back.
+        if not -INTERVAL < now - self.since < INTERVAL or len(uses) >= MOST_GATHERED:
+            self.overdue = True
+
+    def postpone(self, now: float) -> None:
+        """Try again in a while; what is beyond memory is forgotten."""
+        self.since = now
+        self.overdue = False
+        if len(self.uses) >= MOST_GATHERED:
+            self.uses = {}
+
+    def write(self, raw: sqlite3.Connection) -> None:
+        """Write them, inside the caller's transaction; what fails is gathered again."""
+        if not self.uses:
+            return
+        uses, self.uses = self.uses, {}
+        self.overdue = False
+        try:
+            raw.executemany(
+                "UPDATE entry SET used = max(used, ?), hits = hits + ? WHERE key = ?",
+                [(used, count, key) for key, (used, count) in uses.items()],
+            )
+        except BaseException:
+            self.uses = {**uses, **self.uses}
+            raise
