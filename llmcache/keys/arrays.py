@@ -21,7 +21,9 @@ def array_writer(kind: type) -> Writer | None:
         module = sys.modules.get(library)
         for name, writer in names.items():
             known = getattr(module, name, None)
-            if known is not None and derives(kind, known):
+            if known is not None and derives(
+                kind, known if isinstance(known, type) else type(known)
+            ):
                 return writer
     return None
 
@@ -166,6 +168,8 @@ WRITERS: dict[str, dict[str, Writer]] = {
         "Timedelta": native_leaf("pandas.Timedelta", lambda v: (v.isoformat(),)),
         "Period": native_leaf("pandas.Period", lambda v: (str(v), v.freqstr)),
         "Interval": native("pandas.Interval", lambda v: (v.left, v.right, v.closed)),
+        "NaT": native_leaf("pandas.NaT", lambda _: ()),
+        "NA": native_leaf("pandas.NA", lambda _: ()),
         "Categorical": native("pandas.Categorical", values_parts),
     },
     "PIL.Image": {"Image": image_writer()},

@@ -13,7 +13,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from llmcache.errors import UncacheableArgumentError
+from llmcache.errors import LLMCacheError, UncacheableArgumentError
 from llmcache.keys.attributes import class_name
 from llmcache.keys.registry import ValueStream, register_key_type
 from llmcache.keys.stream import FileNeeded, References, Stream, Unkeyable
@@ -30,6 +30,17 @@ __all__ = [
     "feed",
     "register_key_type",
 ]
+
+
+UNREADABLE = (
+    RuntimeError,  # a container changed under its iterator, in another thread
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+"""What a half-made, closed or odd value raises when it is read: it cannot be keyed."""
 
 
 class PlainReferences:
@@ -73,8 +84,12 @@ def written(value: object, path: str, references: References, files: bool) -> li
         raise refusal(stream, stop) from stop.__cause__
     except RecursionError:
         raise
-    except RuntimeError as error:  # a container changed under its iterator, in another thread
-        raise refusal(stream, Unkeyable(value, f"it cannot be read: {error}")) from error
+    except LLMCacheError:
+        raise
+    except UNREADABLE as error:
+        held = value if stream.innermost is None else stream.innermost
+        stop = Unkeyable(held, f"it cannot be read: {error}")
+        raise refusal(stream, stop) from error
     return parts
 
 

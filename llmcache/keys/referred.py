@@ -14,13 +14,11 @@ __all__ = ["referred_writer", "write_unknown"]
 
 TYPE_MODULES = frozenset({"typing", "typing_extensions"})
 ALIASES = (types.GenericAlias, types.UnionType)
-FUNCTIONS: tuple[type, ...] = (
-    types.FunctionType,
+FUNCTIONS: tuple[type, ...] = (types.FunctionType, type(functools.lru_cache(len)))
+DESCRIPTORS = (
     types.WrapperDescriptorType,
     types.MethodDescriptorType,
     types.ClassMethodDescriptorType,
-    type(functools.lru_cache(len)),
-    functools.singledispatch(len).__class__,
 )
 SENTINELS = frozenset(
     {
@@ -57,6 +55,8 @@ def write_builtin(out: Stream, value: Any) -> None:
 
 write_bound_builtin = native("builtin method", lambda v: (v.__self__, v.__name__))
 
+write_descriptor = native("method of", lambda v: (v.__objclass__, v.__name__))
+
 
 def write_unknown(out: Stream, value: object) -> None:
     """A client by its identity; all else has no stable form."""
@@ -75,15 +75,21 @@ def write_wrapped(out: Stream, value: Any) -> None:
 
 def referred_writer(kind: type) -> Writer | None:
     """The writer for a kind whose values are types, functions, proxies or sentinels."""
-    if issubclass(kind, type) or kind in ALIASES or kind.__module__ in TYPE_MODULES:
+    if (
+        issubclass(kind, type)
+        or any(kind is one for one in ALIASES)
+        or kind.__module__ in TYPE_MODULES
+    ):
         return write_type
     if issubclass(kind, FUNCTIONS):
         return write_function
+    if issubclass(kind, DESCRIPTORS):
+        return write_descriptor
     if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType):
         return write_builtin
     if kind.__name__ in SENTINELS and kind.__module__.partition(".")[0] in SENTINEL_PACKAGES:
         return native(kind.__name__, lambda _: ())
     wrapt = sys.modules.get("wrapt")
-    if wrapt is not None and derives(kind, wrapt.ObjectProxy):
+    if wrapt is not None and derives(kind, wrapt.FunctionWrapper.__mro__[-2]):
         return write_wrapped
     return None

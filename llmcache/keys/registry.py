@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ValueStream", "register_key_type"]
 
-KNOWN: dict[type, Writer] = {**BUILTINS, **STDLIB, **PATH_KINDS}
-REGISTERED: dict[type, Callable[[Any], object]] = {}
+KNOWN = {id(kind): writer for kind, writer in (BUILTINS | STDLIB | PATH_KINDS).items()}
+REGISTERED: dict[int, tuple[type, Callable[[Any], object]]] = {}
 
 
 def users_writer(kind: type) -> Writer | None:
     """By registration or `__cache_key__`, whichever stands nearest to the class."""
     for base in kind.__mro__:
-        if base in REGISTERED:
-            return custom_writer(kind, REGISTERED[base], "its registered encoder")
+        if id(base) in REGISTERED:
+            return custom_writer(kind, REGISTERED[id(base)][1], "its registered encoder")
         if base.__dict__.get("__cache_key__") is not None:
             return custom_writer(kind, lambda value: value.__cache_key__(), "its __cache_key__")
     return None
@@ -54,28 +54,39 @@ def custom_writer(kind: type, encoder: Callable[[Any], object], origin: str) -> 
     return write_custom
 
 
-def chosen_writer(kind: type) -> Writer:
-    for choose in (
-        referred_writer,
-        media_writer,
-        array_writer,
-        record_writer,
-        based_writer,
-        declared_writer,
-    ):
-        writer = choose(kind)
-        if writer is not None:
-            return writer
-    return write_unknown
+def known_writer(kind: type) -> Writer | None:
+    """The writer of a kind of Python's own."""
+    return KNOWN.get(id(kind))
 
 
 def based_writer(kind: type) -> Writer | None:
     """The writer for a subclass of a kind of Python's own."""
     for base in kind.__mro__[1:]:
-        writer = KNOWN.get(base)
-        if writer is not None:
-            return subclass_writer(kind, writer)
+        if id(base) in KNOWN:
+            return subclass_writer(kind, KNOWN[id(base)])
     return None
+
+
+CHOICES = (
+    users_writer,
+    known_writer,
+    referred_writer,
+    media_writer,
+    array_writer,
+    record_writer,
+    based_writer,
+    declared_writer,
+)
+"""Asked in this order: an enum that is a str is an enum, a named tuple is no mere tuple."""
+
+
+def chosen_writer(kind: type) -> Writer:
+    """The writer of the first choice that knows the class."""
+    for choose in CHOICES:
+        writer = choose(kind)
+        if writer is not None:
+            return writer
+    return write_unknown
 
 
 class ValueStream(Stream):
@@ -94,7 +105,7 @@ class ValueStream(Stream):
             writers.pop(address, None)
             watched.pop(address, None)
 
-        writer = users_writer(kind) or KNOWN.get(kind) or chosen_writer(kind)
+        writer = chosen_writer(kind)
         watched[address] = weakref.ref(kind, forget)
         writers[address] = writer
         return writer
@@ -126,5 +137,5 @@ def register_key_type(kind: type, encoder: Callable[[Any], object]) -> None:
         raise TypeError(f"register_key_type takes a class, not {kind!r}")
     if not callable(encoder) or inspect.iscoroutinefunction(encoder):
         raise TypeError(f"the encoder of {kind.__qualname__} has to be a plain function")
-    REGISTERED[kind] = encoder
+    REGISTERED[id(kind)] = (kind, encoder)
     ValueStream.writers.clear()

@@ -129,6 +129,11 @@ class Stream:
         self.open[address] = value
         return True
 
+    @property
+    def innermost(self) -> object:
+        """The value with children that is being written; None: none is."""
+        return next(reversed(self.open.values()), None)
+
     def leave(self, value: object) -> None:
         """End what `enter` began; not needed after an error, which ends the stream."""
         del self.open[id(value)]
@@ -143,8 +148,10 @@ class Stream:
         return b"".join(parts)
 
     def path_to(self, value: object) -> str:
-        """The way to `value`, a child of the innermost open value: `docs[3].client`."""
-        chain = [*self.open.values(), value]
+        """The way to `value`, the innermost open value or a child of it: `docs[3].client`."""
+        chain = list(self.open.values())
+        if not chain or chain[-1] is not value:
+            chain.append(value)
         steps = [step(parent, child) for parent, child in pairwise(chain)]
         if len(steps) > STEPS_SHOWN:
             steps[STEPS_SHOWN // 2 : -STEPS_SHOWN // 2] = ["..."]
@@ -182,15 +189,15 @@ def native_leaf(name: str, reduce: Callable[[Any], tuple[object, ...]]) -> Write
     return write_leaf
 
 
-def step(parent: object, child: object) -> str:
+def step(parent: Any, child: object) -> str:
     """From a value to one of its children, found by identity; empty where it was made up."""
     kind = type(parent)
     if issubclass(kind, dict):
-        keys = (key for key, item in dict.items(parent) if item is child)
-        return next((f"[{shown(key)}]" for key in keys), "")
+        keys = [key for key, item in dict.items(parent) if item is child]
+        return f"[{shown(keys[0])}]" if keys else ""
     if issubclass(kind, list | tuple) and not hasattr(kind, "_fields"):
-        places = (place for place, item in enumerate(parent) if item is child)  # type: ignore[arg-type]
-        return next((f"[{place}]" for place in places), "")
+        places = [place for place, item in enumerate(parent) if item is child]
+        return f"[{places[0]}]" if places else ""
     return next((f".{name}" for name, item in members(parent) if item is child), "")
 
 
@@ -208,5 +215,6 @@ def members(parent: object) -> list[tuple[str, object]]:
     names = (*declared_names(kind), *getattr(kind, "_fields", ()), *named)
     held = attributes(parent, names, computed_names(kind))
     for more in ("__pydantic_extra__", "__pydantic_private__"):
-        held |= getattr(parent, more, None) or {}
+        block = getattr(parent, more, None)
+        held |= block if type(block) is dict else {}
     return list(held.items())
