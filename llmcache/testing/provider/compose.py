@@ -18,7 +18,7 @@ CHARACTERS_A_TOKEN = 4
 
 
 def composed(asked: Asked, answer: Answer, number: int, prompt_size: int) -> Reply:
-    """What is said; tokens are estimated from `prompt_size`, the request's length in bytes.
+    """What is said; tokens are estimated from `prompt_size`, the length of what was asked.
 
     Raises:
         UnfillableError: The request's schema has no value that can be made up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -86,7 +87,6 @@ class Exchange:
     request: Request
     pauses: Pauses
     leave: Callable[[], None]
-    size: int
 
     def run(self, outcome: Answer | Failure, *, delay: float, chunk_delay: float) -> None:
         """Answer.
@@ -102,7 +102,7 @@ class Exchange:
             return
         asked, number = self.request.asked, self.request.number
         try:
-            reply = composed(asked, outcome, number, self.size)
+            reply = composed(asked, outcome, number, self.prompt_size())
         except UnfillableError as error:
             self.fail(Failure(status=400, message=f"The loopback provider gives up: {error}"))
             return
@@ -111,6 +111,11 @@ class Exchange:
         else:
             self.leave()
             self.connection.send_json(200, self.wire.whole(reply), self.headers())
+
+    def prompt_size(self) -> int:
+        """The length of what is asked, alike whether the answer is streamed or not."""
+        counted = {k: v for k, v in self.request.body.items() if not k.startswith("stream")}
+        return len(json.dumps(counted))
 
     def headers(self) -> dict[str, str]:
         """What each answer carries: the request's id, under both SDKs' names for it."""

@@ -76,6 +76,11 @@ class Filler:
 
     def one_of(self, options: list[Any], rest: Schema, dice: Dice, depth: int) -> Any:
         """The option that the dice, or the depth, names; the next one where that has no value."""
+        kinds = [self.resolved(option).get("type") for option in options]
+        if "number" in kinds:
+            # A Decimal's schema is "number or string", and not every string is a Decimal.
+            pairs = zip(options, kinds, strict=True)
+            options = [option for option, kind in pairs if kind != "string"]
         start = dice.below(len(options), salt="option")
         order = [*options[start:], *options[:start]]
         if depth >= LEAN_FROM:

@@ -210,12 +210,10 @@ class LoopbackProvider(Clients):
             error = {"error": {"message": f"{connection.command} {path} is not understood here."}}
             connection.send_json(status, error, {})
             return
-        self.answer(connection, wire, path, body, len(content))
+        self.answer(connection, wire, path, body)
 
-    def answer(
-        self, connection: Handler, wire: Wire, path: str, body: dict[str, Any], size: int
-    ) -> None:
-        """Record a request and see it through; `size` is its length in bytes."""
+    def answer(self, connection: Handler, wire: Wire, path: str, body: dict[str, Any]) -> None:
+        """Record a request and see it through."""
         scripted = self.scripted.take()
         headers = kept_headers(connection.headers.items())
         asked = wire.asked(body)
@@ -227,7 +225,7 @@ class LoopbackProvider(Clients):
         )
         number = request.number
         leave = lambda: self.ledger.leave(number)  # noqa: E731 - handed on in the next line
-        exchange = Exchange(connection, wire, request, self.pauses, leave, size)
+        exchange = Exchange(connection, wire, request, self.pauses, leave)
         try:
             outcome = self.scripted.outcome(scripted, request)
         except Exception as error:  # noqa: BLE001 - a script is the test's code; its failure is the answer
