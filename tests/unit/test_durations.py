@@ -80,6 +80,9 @@ def test_a_very_long_spelling_is_shortened_in_the_refusal() -> None:
         parse_duration("x" * 10_000, name="ttl")
     assert len(refusal.value.value) == 80
     assert refusal.value.value.endswith("...")
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_duration("x" * 78, name="ttl")
+    assert refusal.value.value == repr("x" * 78)
 
 
 @pytest.mark.parametrize(
