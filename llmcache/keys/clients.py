@@ -1,0 +1,183 @@
+"""SDK clients as what makes their answers differ, and nothing secret.
+
+A client counts by provider, mode, base URL, organisation, project, API version and default model.
+Keys, tokens, other headers and time-outs do not count. Clients are told by the name of their
+class's module; no SDK is imported.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["client_facts", "is_client"]
+
+RAW = frozenset({"openai", "anthropic"})
+OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
+ATTRIBUTES = {
+    "organization": "organization",
+    "project": "project",
+    "_api_version": "api version",
+    "_azure_deployment": "deployment",
+    "aws_region": "region",
+    "region": "region",
+    "project_id": "project",
+    "workspace_id": "workspace",
+}
+HEADERS = {
+    "openai-organization": "organization",
+    "openai-project": "project",
+    "api-version": "api version",
+    "anthropic-version": "api version",
+    "anthropic-beta": "beta",
+}
+PASSED_BY = frozenset({
+    "api_key", "auth_token", "azure_ad_token", "timeout", "max_retries", "extra_headers",
+    "default_headers", "http_client", "cache", "cache_ttl", "context", "hooks", "user", "metadata",
+})  # fmt: skip
+"""Defaults of an Instructor client that change no answer."""
+
+
+def is_client(value: object) -> bool:
+    """Whether the value is a client, a proxy of one, or a part of one such as `client.chat`."""
+    return kind_of(value) is not None
+
+
+def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
+    """What counts of a client, as names and texts in a fixed order; None: not a client."""
+    kind = kind_of(value)
+    if kind is None:
+        return None
+    facts = dict(READERS[kind](value))
+    return tuple(sorted(facts.items()))
+
+
+def kind_of(value: object) -> str | None:
+    """Which of the readers below fits, by the classes of the value; a proxy says its client's."""
+    try:
+        classes = value.__class__.__mro__
+    except Exception:  # noqa: BLE001 - a lazy proxy may fail on anything, and is no client then
+        return None
+    for known in classes:
+        kind = known_kind(known)
+        if kind:
+            return kind
+    return None
+
+
+def known_kind(known: type) -> str | None:
+    """The reader for one class, by its module and name."""
+    top, _, rest = known.__module__.partition(".")
+    if top == "instructor" and known.__name__ in {"Instructor", "AsyncInstructor"}:
+        return "instructor"
+    if top in RAW and known.__name__ in {"SyncAPIClient", "AsyncAPIClient"}:
+        return "raw"
+    if top in RAW and known.__name__ in {"SyncAPIResource", "AsyncAPIResource"}:
+        return "resource"
+    if top in OTHERS and known.__name__.lower().endswith(("client", "groq", "mistral", "cerebras")):
+        return "other"
+    return "raw" if top in RAW and not rest and "Client" in known.__name__ else None
+
+
+def instructor_facts(client: Any) -> Iterator[tuple[str, str]]:
+    """An Instructor client: that of the SDK below it, and its own mode and defaults."""
+    inner = getattr(client, "client", None)
+    if inner is not None:
+        yield from client_facts(inner) or [("client", class_name(inner))]
+    for name in ("provider", "mode"):
+        yield name, plain_text(getattr(client, name, None))
+    model = getattr(client, "default_model", None) or default_model(
+        getattr(client, "create_fn", None)
+    )
+    yield "model", plain_text(model)
+    for name, value in sorted(getattr(client, "kwargs", {}).items()):
+        if name not in PASSED_BY:
+            yield f"default {name}", stable_text(value)
+
+
+def default_model(create: Any) -> str | None:
+    """The model that `from_provider` put into the closure of its `create`."""
+    code, closure = getattr(create, "__code__", None), getattr(create, "__closure__", None)
+    for name, cell in zip(code.co_freevars if code else (), closure or (), strict=False):
+        if name == "default_model":
+            return cell.cell_contents if isinstance(cell.cell_contents, str) else None
+    return None
+
+
+def raw_facts(client: Any) -> Iterator[tuple[str, str]]:
+    """A client of an SDK."""
+    yield "class", class_name(client).removeprefix("Async")
+    yield "base url", plain_url(getattr(client, "base_url", None))
+    for source in ("_custom_headers", "_custom_query", "default_headers_"):
+        given = getattr(client, source, None)
+        if isinstance(given, Mapping):
+            for name, value in given.items():
+                if str(name).lower() in HEADERS:
+                    yield HEADERS[str(name).lower()], str(value)
+    for attribute, name in ATTRIBUTES.items():
+        value = getattr(client, attribute, None)
+        given_as_header = name in {"organization", "project"} and header_of(client, name)
+        if isinstance(value, str) and value and not given_as_header:
+            yield name, value
+
+
+def header_of(client: Any, name: str) -> bool:
+    """Whether a header of the client says this already; the header is what is sent."""
+    given = getattr(client, "_custom_headers", None) or {}
+    return any(HEADERS.get(str(header).lower()) == name for header in given)
+
+
+def resource_facts(resource: Any) -> Iterator[tuple[str, str]]:
+    """`client.chat.completions`: the client, and which part of it."""
+    yield from client_facts(resource._client) or ()  # noqa: SLF001 - where every resource keeps it
+    yield "resource", class_name(resource).removeprefix("Async")
+
+
+def other_facts(client: Any) -> Iterator[tuple[str, str]]:
+    """A client of an SDK that is known by name only."""
+    yield "class", class_name(client).removeprefix("Async")
+    yield "base url", plain_url(getattr(client, "base_url", None))
+
+
+def class_name(value: object) -> str:
+    """The class by its name; where it lies in its package changes between releases."""
+    known = value.__class__
+    return f"{known.__name__}" if known.__module__.partition(".")[0] in RAW else known.__qualname__
+
+
+def plain_url(url: object) -> str:
+    """A URL without user, password, query and closing slash; host in lower case."""
+    if url is None:
+        return ""
+    parts = urlsplit(str(url))
+    host = (parts.hostname or "").lower()
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
+
+
+def plain_text(value: object) -> str:
+    """An enum by its value, None as nothing, everything else as text."""
+    if value is None:
+        return ""
+    return str(value.value) if isinstance(value, enum.Enum) else str(value)
+
+
+def stable_text(value: object) -> str:
+    """A default of a client as text; containers in order, objects by their class only."""
+    if isinstance(value, Mapping):
+        return "{%s}" % ",".join(f"{k!r}:{stable_text(v)}" for k, v in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return "[%s]" % ",".join(map(stable_text, value))
+    if value is None or isinstance(value, str | int | float | bool | bytes):
+        return repr(value)
+    return f"<{type(value).__name__}>"
+
+
+READERS = {
+    "instructor": instructor_facts,
+    "raw": raw_facts,
+    "resource": resource_facts,
+    "other": other_facts,
+}

@@ -1,0 +1,224 @@
+"""Types, functions, clients and the values that code reads, as digests."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import types
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from llmcache.errors import UncacheableArgumentError
+from llmcache.keys.body import Chain
+from llmcache.keys.canonical import digest
+from llmcache.keys.clients import client_facts
+from llmcache.keys.follow import Follower, named
+from llmcache.keys.kinds import function_of, is_quiet, is_secret_name, label_of, qualified
+from llmcache.keys.pieces import MISSING, Live, Piece, Reading
+from llmcache.keys.project import Project
+from llmcache.keys.schema import describe_type
+
+__all__ = ["Fingerprints"]
+
+ALIASES_KEPT = 256
+BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
+
+
+class Fingerprints:
+    """What the canonical encoder and the follower ask, for one project.
+
+    Args:
+        project: Whose code counts by what it does.
+        files: Whether source files may be read; where not, `FileNeeded` is raised instead.
+    """
+
+    def __init__(self, project: Project, *, files: bool = True) -> None:
+        self.project = project
+        self.files = files
+        self.of_classes: weakref.WeakKeyDictionary[type, Reading] = weakref.WeakKeyDictionary()
+        self.of_functions: weakref.WeakKeyDictionary[Any, Reading] = weakref.WeakKeyDictionary()
+        self.of_objects: weakref.WeakKeyDictionary[type, dict[frozenset[Chain], Reading]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.of_aliases: dict[Any, Reading] = {}
+
+    def without_files(self) -> Fingerprints:
+        """The same, sharing all that is known, where no file may be read."""
+        other = copy.copy(self)
+        other.files = False
+        return other
+
+    def follower(self, reading: Reading, subject: type | None = None) -> Follower:
+        return Follower(self.project, self, reading, subject=subject, files=self.files)
+
+    # What the canonical encoder asks.
+
+    def of_type(self, kind: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
+        """A class, generic alias or the like by its schema, a project class by its code too."""
+        return self.type_reading(kind).digest(self.files)
+
+    def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - as of_type
+        """A function by name and code, with all that it reads; a third party's by name."""
+        plain = function_of(function)
+        if plain is None or not self.project.owns(plain.__module__):
+            return named(plain or function)
+        reading = self.of_functions.get(plain)
+        if reading is None or not reading.current():
+            reading = Reading()
+            self.follower(reading).value("function", plain, ())
+            self.of_functions[plain] = reading
+        return reading.digest(self.files)
+
+    def of_client(self, value: object) -> bytes | None:
+        """The identity of a client, 32 bytes; None: not one."""
+        facts = client_facts(value)
+        return None if facts is None else hashlib.sha256(repr(facts).encode()).digest()
+
+    def type_reading(self, kind: Any) -> Reading:
+        """What a type is made of; kept as long as the class lives."""
+        known: Any = self.of_classes if isinstance(kind, type) else self.of_aliases
+        if not isinstance(kind, type) and len(self.of_aliases) > ALIASES_KEPT:
+            self.of_aliases.clear()
+        try:
+            reading = known.get(kind)
+        except TypeError:
+            known, reading = {}, None
+        if reading is None or not reading.current():
+            reading = Reading()
+            follower = self.follower(reading)
+            if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
+                follower.known_class(kind, ())
+            else:
+                self.result(kind, reading, follower)
+            known[kind] = reading
+        return reading
+
+    # What the follower asks.
+
+    def frozen(self, value: object) -> bytes:
+        """The digest of a value that cannot change."""
+        return digest(value, path="", references=self)
+
+    def live(self, label: str, value: object, rest: Chain) -> Live:
+        """The pieces of a value at each call."""
+        rests = frozenset({rest})
+
+        def pieces(files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
+            return self.value_pieces(label, value, rests, files=files)
+
+        return pieces
+
+    def variable(self, name: str) -> Live:
+        """The value of an environment variable at each call."""
+        label = f"environment {name}"
+
+        def pieces(files: bool) -> Iterator[Piece]:  # noqa: ARG001, FBT001 - as `Live`
+            value = os.environ.get(name)
+            yield (
+                label,
+                b"unset" if value is None else b"set:" + value.encode(errors="surrogateescape"),
+            )
+
+        return pieces
+
+    def schema(self, kind: Any, reading: Reading, follower: Follower) -> bytes:
+        """Add the pieces of a type; its outer form is returned."""
+        pinned, reading.pinned = reading.pinned, False
+
+        def function(value: Any) -> bytes:
+            plain = function_of(value)
+            if plain is None or not self.project.owns(plain.__module__):
+                return named(plain or value)
+            follower.function(plain, f"validator {qualified(plain)}")
+            return qualified(plain).encode()
+
+        described = describe_type(
+            kind,
+            function=function,
+            value=self.canonical_or_nothing,
+            by_fields=lambda known: self.project.fields_count(known.__module__),
+        )
+        for name, piece in described.pieces.items():
+            reading.add(name, piece)
+        reading.classes.update(dict.fromkeys(described.classes))
+        reading.pinned = pinned
+        return described.outer
+
+    def result(self, kind: Any, reading: Reading, follower: Follower) -> None:
+        """Add the pieces of a type, its outer form among them."""
+        reading.add("response type", self.schema(kind, reading, follower))
+
+    def canonical_or_nothing(self, value: object) -> bytes | None:
+        try:
+            return digest(value, path="", references=self)
+        except UncacheableArgumentError:
+            return None
+
+    # Objects, by what is read of them.
+
+    def value_pieces(
+        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
+    ) -> Iterator[Piece]:
+        """A value that is read, or where only attributes of it are read, those."""
+        if type(value) is str and not is_secret_name(label):
+            yield label, digest(value, path=label, references=self)
+        elif (client := self.of_client(value)) is not None:
+            yield label, client
+        elif is_quiet(value):
+            return
+        elif is_secret_name(label):
+            yield label, "a secret by its name"
+        elif all(rests) and type(value).__module__ not in BUILTIN and not isinstance(value, type):
+            yield from self.attributes_of(label, value, rests, files=files)
+        else:
+            yield from self.whole_value(label, value, files=files)
+
+    def whole_value(self, label: str, value: Any, *, files: bool) -> Iterator[Piece]:
+        """The canonical form; of a callable of the project that has none, its code."""
+        try:
+            yield label, digest(value, path=label, references=self, files=files)
+        except UncacheableArgumentError:
+            call = getattr(type(value), "__call__", None)
+            if isinstance(call, types.FunctionType) and self.project.owns(call.__module__):
+                yield from self.attributes_of(label, value, {("__call__",)}, files=files)
+            else:
+                yield label, f"{label_of(value)} has no stable form"
+
+    def attributes_of(
+        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
+    ) -> Iterator[Piece]:
+        """What is read of an object: data by value, its own methods by code."""
+        reading = self.object_reading(type(value), frozenset(rests))
+        if reading.whole:
+            if rests == {("__call__",)}:
+                yield label, f"{label_of(value)} has no stable form"
+            else:
+                yield from self.whole_value(label, value, files=files)
+        if reading.parts or reading.live:
+            yield f"{label}: code", reading.digest(files)
+        yield from self.own_pieces(label, value, reading.own, files=files)
+
+    def own_pieces(
+        self, label: str, value: Any, own: Mapping[str, set[Chain]], *, files: bool
+    ) -> Iterator[Piece]:
+        """The attributes of one object that are read."""
+        for name, rests in own.items():
+            held = getattr(value, name, MISSING)
+            if held is MISSING:
+                yield f"{label}.{name}", b"missing"
+            else:
+                yield from self.value_pieces(f"{label}.{name}", held, rests, files=files)
+
+    def object_reading(self, kind: type, rests: frozenset[Chain]) -> Reading:
+        """What the class of an object says about the attributes that are read of it."""
+        known = self.of_objects.setdefault(kind, {})
+        reading = known.get(rests)
+        if reading is None or not reading.current():
+            reading = Reading()
+            follower = self.follower(reading, kind)
+            for chain in sorted(rests):
+                follower.own(chain, None)
+            known[rests] = reading
+        return reading

@@ -1,0 +1,343 @@
+"""A bound call becomes a key.
+
+    SHA-256("llmcache/1" | what the function is and reads | namespace | sample | arguments)
+
+Each part is framed. What stays from call to call is hashed once and copied; a call costs the
+encoding of its arguments and a look at whether the names that the code reads still lead to the
+same objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import inspect
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmcache.errors import ConfigurationError
+from llmcache.keys.binding import Binder
+from llmcache.keys.body import SELF_NAMES
+from llmcache.keys.canonical import digest as canonical_digest
+from llmcache.keys.canonical import FileNeeded, encode, feed
+from llmcache.keys.code import body_of, known, plain_function
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.kinds import qualified
+from llmcache.keys.options import (
+    checked_depends_on,
+    checked_key,
+    checked_name,
+    checked_version,
+)
+from llmcache.keys.pieces import Piece, Reading, framed_piece
+from llmcache.keys.project import Project, shown_module
+from llmcache.keys.result import Declaration, ResultType, classes_within, is_type
+
+__all__ = ["CacheKey", "FunctionKeys", "KeyParts", "ResultType"]
+
+FORMAT = b"llmcache/1"
+SHORT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """The key of one call.
+
+    Attributes:
+        digest: 64 hex digits.
+        parts: What went into it, by name, each as a short digest.
+        unkeyed: What the code reads but the key cannot see, each with the reason.
+    """
+
+    digest: str
+    parts: Mapping[str, str]
+    unkeyed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """The parts of a key, apart by how often they are kept.
+
+    Attributes:
+        call: Those that differ from call to call, kept with each entry.
+        shared: Those that all calls share, kept once under `manifest`.
+        manifest: The digest of `shared`, 64 hex digits.
+    """
+
+    call: dict[str, str]
+    shared: dict[str, str]
+    manifest: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is known of a function for one class of `self`, and the hash fed with what stays."""
+
+    reading: Reading
+    state: Any
+    binder: Binder
+    lively: bool
+    result_types: dict[tuple[Any, ...], ResultType] = field(default_factory=dict)
+
+
+class FunctionKeys:
+    """The keys of one function.
+
+    Nothing is read or evaluated here but the signature; sources and annotations wait for the
+    first call.
+
+    Args:
+        function: The undecorated callable.
+        name: Stands for `module.qualname`.
+        version: Counts instead of the code and the globals.
+        depends_on: More parts: values, or functions that are called at each call.
+        key: Its result stands for the arguments; called as the function is.
+        ignore: Parameters that are left out.
+        response_model: The result type, before any annotation.
+
+    Attributes:
+        name: What the function is called in keys.
+
+    Raises:
+        ConfigurationError: For an option that cannot be used; the text says what can.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        version: str | int | None = None,
+        depends_on: Iterable[Any] = (),
+        key: Callable[..., Any] | None = None,
+        ignore: Iterable[str] = (),
+        response_model: Any = None,
+    ) -> None:
+        self.function = function
+        self.plain = plain_function(function)
+        self.name = checked_name(name) or qualified(self.plain or function)
+        self.version = checked_version(version)
+        self.depends_on = checked_depends_on(depends_on)
+        self.by = checked_key(key)
+        if isinstance(response_model, str | int | float):
+            raise ConfigurationError(
+                f"response_model={response_model!r} is a value, not a type.", name="response_model"
+            )
+        self.binder = Binder(function)
+        self.binder.check_ignored(ignore)
+        self.ignored = frozenset(ignore)
+        self.declaration = Declaration(self.plain, response_model)
+        names = self.binder.names
+        self.method = bool(names) and names[0] in SELF_NAMES and names[0] not in self.ignored
+        self.plans: weakref.WeakKeyDictionary[type, Plan] = weakref.WeakKeyDictionary()
+        self.only: Plan | None = None
+        self.project: tuple[str, ...] | None = None
+
+    def digest(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        namespace: str = "",
+        sample: int | str | None = None,
+        files: bool = True,
+        project: tuple[str, ...] = (),
+        secret: bytes | None = None,
+    ) -> str:
+        """The digest of one call, 64 hex digits.
+
+        Args:
+            args: The positional arguments, the instance or class of a method first.
+            kwargs: The keyword arguments.
+            namespace: Keeps tenants apart.
+            sample: Tells answers to one question apart; None is the first and only.
+            files: Whether files may be read, those behind arguments and sources.
+            project: More packages whose code counts by what it does.
+            secret: Makes the digest an HMAC-SHA256.
+
+        Raises:
+            UncacheableArgumentError: An argument has no stable form.
+            FileNeeded: `files` is false and a file has to be read.
+            TypeError: The call does not fit the function's signature.
+        """
+        subject = self.subject(args, kwargs)
+        plan = self.plan(subject, project, files=files)
+        state = plan.state.copy()
+        update = state.update
+        if namespace or sample is not None:
+            update(b"+" + encode((namespace, sample), path="namespace", references=self.references))
+        if plan.lively:
+            for name, what in self.changing(plan, subject, files=files):
+                if isinstance(what, bytes):
+                    update(framed_piece(name, what))
+        update(b".")
+        references = self.references if files else self.quick
+        for name, value in self.bound(plan, args, kwargs):
+            feed(update, value, path=name, references=references, files=files)
+        if secret is None:
+            return str(state.hexdigest())
+        return hmac.digest(secret, state.digest(), "sha256").hex()
+
+    def key(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> CacheKey:
+        """As `digest`, with the parts it was made of and what it cannot see."""
+        parts = self.parts(args, kwargs, **how)
+        return CacheKey(
+            digest=self.digest(args, kwargs, **how),
+            parts={**parts.shared, **parts.call},
+            unkeyed=self.unkeyed(args, kwargs, **how),
+        )
+
+    def parts(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        namespace: str = "",
+        sample: int | str | None = None,
+        files: bool = True,
+        project: tuple[str, ...] = (),
+        secret: bytes | None = None,
+    ) -> KeyParts:
+        """The parts of one call's key; arguments and errors as of `digest`."""
+        subject = self.subject(args, kwargs)
+        plan = self.plan(subject, project, files=files)
+        references = self.references if files else self.quick
+        shared = dict(plan.reading.parts)
+        shared.update(counted(plan.reading.pieces(files)))
+        call = {
+            "namespace": namespace.encode(),
+            **counted(self.of_call(plan, subject, files=files)),
+        }
+        if sample is not None:
+            call["sample"] = encode(sample, path="sample", references=references)
+        for name, value in self.bound(plan, args, kwargs):
+            label = name if name == "key" else f"argument {name}"
+            call[label] = canonical_digest(value, path=name, references=references, files=files)
+            if is_type(value):
+                for part, digest in references.type_reading(value).parts.items():
+                    shared.setdefault(part, digest)
+        short = {name: shortened(digest, secret) for name, digest in sorted(shared.items())}
+        manifest = hashlib.sha256(repr(short).encode("utf-8", "surrogatepass")).hexdigest()
+        return KeyParts({n: shortened(d, secret) for n, d in call.items()}, short, manifest)
+
+    def unkeyed(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> tuple[str, ...]:
+        """What the code of this call reads and the key cannot see, each with the reason."""
+        files = how.get("files", True)
+        subject = self.subject(args, kwargs)
+        plan = self.plan(subject, how.get("project", ()), files=files)
+        found = dict(plan.reading.unkeyed)
+        for name, what in self.changing(plan, subject, files=files):
+            if isinstance(what, str):
+                found[name] = what
+        for name in plan.reading.secret_parameters:
+            found[f"argument {name}"] = "the body passes it as api_key= and nowhere else"
+        return tuple(
+            f"{label.replace('constant', 'global', 1)}: {why}" for label, why in found.items()
+        )
+
+    def result_type(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ResultType:
+        """The type of the result of one call, and the classes that the call declares."""
+        plan = self.plan(self.subject(args, kwargs), self.project or (), files=True)
+        fixed = self.declaration.fixed()
+        bound = self.binder.bind(args, kwargs)
+        types_given = tuple(value for _, value in bound if is_type(value))
+        result = plan.result_types.get(types_given)
+        if result is None or fixed is None:
+            declared = self.declaration.of_call(bound)
+            found = classes_within((declared, *types_given, *plan.reading.classes))
+            result = plan.result_types[types_given] = ResultType(declared, tuple(found))
+        return result
+
+    # What lies below.
+
+    def subject(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The instance or class that the function is called on, None where it is no method."""
+        if not self.method:
+            return None
+        return args[0] if args else kwargs.get(self.binder.names[0])
+
+    def bound(
+        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[str, object], ...]:
+        """The arguments that count, or what stands for them."""
+        if self.by is not None:
+            return (("key", self.by(*args, **kwargs)),)
+        return plan.binder.bind(args, kwargs)
+
+    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
+        """The plan for a subject, made anew when a name that was read leads elsewhere."""
+        if project != self.project:
+            self.begin(project)
+        if subject is None:
+            plan = self.only
+        else:
+            kind = subject if isinstance(subject, type) else type(subject)
+            plan = self.plans.get(kind)
+        if plan is None or not plan.reading.current():
+            plan = self.made_plan(subject, files=files)
+            if subject is None:
+                self.only = plan
+            else:
+                self.plans[kind] = plan
+        return plan
+
+    def begin(self, project: tuple[str, ...]) -> None:
+        """Forget all plans, as they are for other packages."""
+        module = shown_module(getattr(self.plain or self.function, "__module__", None))
+        self.references = Fingerprints(Project(module.partition(".")[0], tuple(project)))
+        self.quick = self.references.without_files()
+        self.plans.clear()
+        self.only, self.project = None, project
+
+    def made_plan(self, subject: Any, *, files: bool) -> Plan:
+        """Follow the function to all that it reads."""
+        references = self.references if files else self.quick
+        reading = Reading(pinned=self.version is not None)
+        kind = None if subject is None else subject if isinstance(subject, type) else type(subject)
+        follower = references.follower(reading, kind)
+        reading.add("function", references.frozen(self.name))
+        if self.version is not None:
+            reading.add("version", references.frozen(self.version))
+        follower.outermost(self.function, f"code of {qualified(self.plain or self.function)}")
+        if self.plain is not None and not files and not known(self.plain):
+            raise FileNeeded
+        if self.plain is not None:
+            reading.secret_parameters = body_of(self.plain).secret_parameters
+        declared = self.declaration.fixed()
+        if declared is not None:
+            references.result(declared, reading, follower)
+        left_out = {*self.ignored, *reading.secret_parameters}
+        if self.method and not reading.whole:
+            left_out.add(self.binder.names[0])
+        state = reading.state(FORMAT)
+        lively = bool(reading.live or reading.own or self.depends_on)
+        return Plan(reading, state, self.binder.without(left_out), lively)
+
+    def changing(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:
+        """The pieces that are made at each call, arguments aside."""
+        yield from plan.reading.pieces(files)
+        yield from self.of_call(plan, subject, files=files)
+
+    def of_call(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:
+        """Those of them that differ from call to call."""
+        references = self.references if files else self.quick
+        if subject is not None:
+            yield from references.own_pieces("self", subject, plan.reading.own, files=files)
+        for place, item in enumerate(self.depends_on):
+            value = item() if inspect.isroutine(item) else item
+            label = f"depends_on[{place}]"
+            yield label, canonical_digest(value, path=label, references=references, files=files)
+
+
+def counted(pieces: Iterator[Piece]) -> dict[str, bytes]:
+    """The pieces that have a digest."""
+    return {name: what for name, what in pieces if isinstance(what, bytes)}
+
+
+def shortened(digest: bytes, secret: bytes | None) -> str:
+    """What is kept of a part: enough to tell that it changed, nothing to find its value by."""
+    if secret is not None:
+        return hmac.digest(secret, digest, "sha256").hex()[:SHORT]
+    return hashlib.sha256(digest).hexdigest()[:SHORT]

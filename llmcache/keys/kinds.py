@@ -1,0 +1,80 @@
+"""What sort of thing a value is that a function reads."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import enum
+import functools
+import logging
+import os
+import re
+import threading
+import types
+from typing import Any
+
+from llmcache.keys.code import plain_function
+from llmcache.keys.project import shown_module
+
+__all__ = [
+    "function_of", "is_environment", "is_frozen", "is_quiet", "is_secret_name", "label_of",
+    "qualified",
+]  # fmt: skip
+
+SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)\Z", re.IGNORECASE)
+PLAIN = (str, bytes, int, float, bool, complex, type(None), type(...), range)
+QUIET = (
+    logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()),
+    type(threading.RLock()), threading.Semaphore, threading.Condition, threading.Event,
+    threading.Barrier, threading.local, threading.Thread, asyncio.Lock, asyncio.Semaphore,
+    asyncio.Event, asyncio.Condition, asyncio.Queue, asyncio.AbstractEventLoop, asyncio.Task,
+    concurrent.futures.Executor,
+)  # fmt: skip
+QUIET_PACKAGES = frozenset({"loguru", "structlog", "opentelemetry", "tqdm"})
+FUNCTIONS = (
+    types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType,
+    types.WrapperDescriptorType, types.MethodDescriptorType, functools.partial,
+)  # fmt: skip
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a name says that it holds a secret."""
+    return SECRET_NAME.search(name) is not None
+
+
+def is_quiet(value: object) -> bool:
+    """Loggers, locks, executors and the like: they have no say in an answer."""
+    return isinstance(value, QUIET) or type(value).__module__.partition(".")[0] in QUIET_PACKAGES
+
+
+def is_environment(value: object) -> bool:
+    return value is os.environ or value is os.getenv or value is getattr(os, "environb", None)
+
+
+def is_frozen(value: object) -> bool:
+    """Whether the value can never change, so that looking at its identity is enough."""
+    if isinstance(value, tuple | frozenset) and type(value) in {tuple, frozenset}:
+        return all(map(is_frozen, value))
+    return type(value) in PLAIN or isinstance(value, enum.Enum)
+
+
+def function_of(value: Any) -> types.FunctionType | None:
+    """The Python function that a callable comes down to; None for classes and other objects."""
+    if isinstance(value, type) or not callable(value):
+        return None
+    if isinstance(value, FUNCTIONS) or hasattr(type(value), "__wrapped__"):
+        return plain_function(value)
+    held = getattr(value, "__dict__", None)
+    return plain_function(value) if isinstance(held, dict) and "__wrapped__" in held else None
+
+
+def qualified(value: Any) -> str:
+    """`module.qualname` of a function or class."""
+    module = getattr(value, "__module__", None)
+    name = getattr(value, "__qualname__", None) or type(value).__qualname__
+    return f"{shown_module(module)}.{name}"
+
+
+def label_of(value: object) -> str:
+    """A type by its name, for what is said of values that are left out."""
+    return type(value).__qualname__

@@ -1,0 +1,97 @@
+"""What a set of functions reads, once it has been found: the pieces that count, and how to tell
+that one of them may have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = ["MISSING", "Live", "Piece", "Reading", "content", "framed_piece"]
+
+MISSING: Final = object()
+Piece = tuple[str, bytes | str]
+"""A name with a digest, or with the reason why it is left out."""
+Live = Callable[[bool], Iterator[Piece]]
+"""Pieces made anew at each call; the argument says whether files may be read."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The result of following a set of functions.
+
+    Attributes:
+        parts: The pieces that stay as they are while no watched name changes.
+        live: The pieces that are made at each call: mutable values, clients, the environment.
+        watched: A namespace, a name in it, and what was found there; `MISSING` where nothing was.
+        cells: Closure cells and what was in them.
+        unkeyed: What is left out, with the reason.
+        classes: The classes that were met, in the order of reading.
+        own: The attributes of the first parameter that are read, each with what is read of it.
+        whole: Whether that parameter counts as a whole.
+        secret_parameters: Parameters of the outermost function that only reach `api_key=`.
+        pinned: The code and the globals stay out.
+    """
+
+    pinned: bool = False
+    parts: dict[str, bytes] = field(default_factory=dict)
+    live: list[Live] = field(default_factory=list)
+    watched: list[tuple[Mapping[str, Any], str, object]] = field(default_factory=list)
+    cells: list[tuple[types.CellType, object]] = field(default_factory=list)
+    unkeyed: dict[str, str] = field(default_factory=dict)
+    classes: dict[type, None] = field(default_factory=dict)
+    own: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    whole: bool = False
+    secret_parameters: frozenset[str] = frozenset()
+
+    def add(self, label: str, digest: bytes) -> None:
+        """Count a piece; two different ones of one name are numbered."""
+        name, number = label, 1
+        while self.parts.get(name, digest) != digest:
+            number += 1
+            name = f"{label} ({number})"
+        self.parts[name] = digest
+
+    def current(self) -> bool:
+        """Whether all names still lead to the very objects that were found."""
+        for namespace, name, value in self.watched:
+            if namespace.get(name, MISSING) is not value:
+                return False
+        return all(content(cell) is value for cell, value in self.cells)
+
+    def state(self, start: bytes = b"") -> Any:
+        """A hash fed with all parts that stay, to be copied for each call."""
+        state = hashlib.sha256(start)
+        state.update(b"%d[" % len(self.parts))
+        for name, digest in sorted(self.parts.items()):
+            state.update(framed_piece(name, digest))
+        return state
+
+    def pieces(self, files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
+        """All live pieces."""
+        for live in self.live:
+            yield from live(files)
+
+    def digest(self, files: bool) -> bytes:  # noqa: FBT001 - as `Live`
+        """All of it in 32 bytes."""
+        state = self.state()
+        for name, what in self.pieces(files):
+            if isinstance(what, bytes):
+                state.update(framed_piece(name, what))
+        return bytes(state.digest())
+
+
+def framed_piece(name: str, digest: bytes) -> bytes:
+    """A piece with the lengths of its name and its digest."""
+    label = name.encode("utf-8", "surrogatepass")
+    return b"%d:%b%d:%b" % (len(label), label, len(digest), digest)
+
+
+def content(cell: types.CellType) -> object:
+    """What is in a cell; `MISSING` before the first assignment."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING

@@ -1,0 +1,89 @@
+"""Whose code is it: the project's counts by what it does, everybody else's by its name.
+
+The project is the top-level package of the decorated function, wherever it is installed, and
+whatever lies neither under site-packages nor in the standard library.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Project", "shown_module"]
+
+OWN = "llmcache"
+STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+INSTALLED = ("site-packages", "dist-packages")
+SDKS = frozenset({"openai", "anthropic", "instructor", "pydantic", "pydantic_core"})
+
+
+@functools.lru_cache(maxsize=1)
+def main_name() -> str:
+    """What stands for `__main__`: the name it is imported by, else the script and its place.
+
+    `python -m app` and `import app` agree; two scripts of one name in two folders do not. In a
+    session at the prompt there is neither, and the name stays.
+    """
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name)
+    file = getattr(main, "__file__", None)
+    if not file:
+        return "__main__"
+    path = Path(file).resolve()
+    return f"{path.stem}@{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def shown_module(name: str | None) -> str:
+    """The name of a module in keys and explanations; that of `__main__` is found out."""
+    if name in {"__main__", "__mp_main__"}:
+        return main_name()
+    return name or "<unknown>"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What belongs to the user.
+
+    Attributes:
+        home: The top-level package of the decorated function.
+        added: More packages that count as the project's, by name.
+    """
+
+    home: str
+    added: tuple[str, ...] = ()
+
+    def owns(self, module: str | None) -> bool:
+        """Whether code of `module` counts by what it does."""
+        return owns(self, module or "<unknown>")
+
+    def fields_count(self, module: str | None) -> bool:
+        """Whether a model of `module` counts by its fields: all but those of the SDKs.
+
+        Fields of an SDK's own classes come and go with its releases, and keys survive those.
+        """
+        top = (module or "").partition(".")[0]
+        return top not in SDKS or top in {self.home, *self.added}
+
+
+@functools.lru_cache(maxsize=4096)
+def owns(project: Project, module: str) -> bool:
+    """See `Project.owns`; asked often, answered once."""
+    top = module.partition(".")[0]
+    if top == OWN:
+        return module.startswith(f"{OWN}.demo")
+    if module in {"__main__", "__mp_main__"} or top in {project.home, *project.added}:
+        return True
+    if any(module == name or module.startswith(f"{name}.") for name in project.added):
+        return True
+    if top in sys.stdlib_module_names:
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return module not in sys.modules or top not in sys.builtin_module_names
+    return not (INSTALLED[0] in file or INSTALLED[1] in file or file.startswith(STDLIB))

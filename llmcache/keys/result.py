@@ -1,0 +1,193 @@
+"""Which type a result is declared to have, and which classes a call declares."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llmcache.keys.shapes import fields_of
+
+__all__ = ["Declaration", "ResultType", "classes_within"]
+
+ITEMS = (
+    collections.abc.Iterator, collections.abc.Generator, collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator, collections.abc.AsyncIterable,
+)  # fmt: skip
+AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultType:
+    """What is known of a result before there is one.
+
+    Attributes:
+        declared: The type the result is declared to have; `Any` where nothing says it. Of a
+            generator it is the type of an item, of a coroutine what is awaited.
+        candidates: The classes that the call itself declares.
+    """
+
+    declared: Any
+    candidates: tuple[type, ...]
+
+
+class Declaration:
+    """What a function says about its result; read at the first call, never at decoration.
+
+    Args:
+        function: The function.
+        response_model: What its decorator says, before all else.
+    """
+
+    def __init__(self, function: types.FunctionType | None, response_model: Any = None) -> None:
+        self.function = function
+        self.response_model = response_model
+        self.returned: Any = None
+        self.parameters: dict[str, Any] = {}
+        self.read = False
+
+    def fixed(self) -> Any:
+        """The declared type where it is the same for every call, else None."""
+        if self.response_model is not None:
+            return self.response_model
+        self.read_annotations()
+        return None if self.returned is None or open_variables(self.returned) else self.returned
+
+    def of_call(self, bound: Iterable[tuple[str, object]]) -> Any:
+        """The declared type of one call; a type variable is what its argument says."""
+        fixed = self.fixed()
+        if fixed is not None:
+            return fixed
+        given = dict(bound)
+        variables = open_variables(self.returned) if self.returned is not None else ()
+        known = {v: t for v in variables if (t := self.bound_to(v, given)) is not None}
+        if variables and len(known) == len(variables):
+            return substituted(self.returned, known)
+        named = given.get("response_model") or keyword_of(given, "response_model")
+        if named is not None and is_type(named):
+            return named
+        return next((value for value in given.values() if is_type(value)), Any)
+
+    def bound_to(self, variable: Any, given: dict[str, object]) -> Any:
+        """The type argument of this call whose parameter is annotated `type[variable]`."""
+        for name, annotation in self.parameters.items():
+            if typing.get_origin(annotation) is type and typing.get_args(annotation) == (variable,):
+                return given.get(name)
+        return None
+
+    def read_annotations(self) -> None:
+        """Evaluate the annotations one by one, as one that fails says nothing of the others."""
+        if self.read or self.function is None:
+            return
+        found = {
+            name: value
+            for name, text in self.function.__annotations__.items()
+            if (value := evaluated(self.function, text)) is not None
+        }
+        returned = found.pop("return", None)
+        self.returned = None if returned is None else unwrapped(returned, self.function)
+        self.parameters = found
+        self.read = True
+
+
+def evaluated(function: Callable[..., Any], annotation: Any) -> Any:
+    """One annotation, or None where it cannot be evaluated."""
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    names = getattr(function, "__globals__", {})
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)  # type: ignore[attr-defined]
+    variables = {parameter.__name__: parameter for parameter in type_parameters(function)}
+    local = variables | {name: c.cell_contents for name, c in cells if has_content(c)}
+    try:
+        return typing.get_type_hints(holder, names, local, include_extras=True)["it"]
+    except Exception:  # noqa: BLE001 - evaluating an annotation runs whatever stands in it
+        return None
+
+
+def type_parameters(function: Any) -> tuple[Any, ...]:
+    """Those of `def f[T](...)`; Pythons before 3.12 have none."""
+    return tuple(getattr(function, "__type_params__", ()))
+
+
+def has_content(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def unwrapped(annotation: Any, function: Callable[..., Any]) -> Any:
+    """The item of a generator's annotation, the result of an awaitable's."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in AWAITED and arguments:
+        return unwrapped(arguments[-1], function)
+    generates = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if arguments and (origin in ITEMS or (generates and origin is collections.abc.Iterable)):
+        return arguments[0]
+    if annotation in {*ITEMS, *AWAITED}:
+        return Any
+    return annotation
+
+
+def open_variables(annotation: Any) -> tuple[Any, ...]:
+    """The type variables in an annotation."""
+    if isinstance(annotation, typing.TypeVar):
+        return (annotation,)
+    return (
+        tuple(getattr(annotation, "__parameters__", ()))
+        if not isinstance(annotation, type) or isinstance(annotation, types.GenericAlias)
+        else ()
+    )
+
+
+def substituted(annotation: Any, known: dict[Any, Any]) -> Any:
+    """The annotation with its type variables filled in."""
+    if annotation in known:
+        return known[annotation]
+    return annotation[tuple(known[variable] for variable in annotation.__parameters__)]
+
+
+def keyword_of(given: dict[str, object], name: str) -> object:
+    """An argument that went into `**kwargs`."""
+    for value in given.values():
+        if isinstance(value, dict) and name in value:
+            return value[name]
+    return None
+
+
+def is_type(value: object) -> bool:
+    """Whether the value is a class or a generic alias."""
+    return isinstance(value, type) or typing.get_origin(value) is not None
+
+
+def classes_within(kinds: Iterable[Any]) -> Iterator[type]:
+    """The classes in some types and in the fields of those, each once, builtins left out."""
+    pending, met = list(kinds), set[int]()
+    while pending:
+        kind = pending.pop(0)
+        if id(kind) in met:
+            continue
+        met.add(id(kind))
+        if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
+            if kind.__module__ in {"builtins", "typing"}:
+                continue
+            yield kind
+            pending += [field.annotation for field in fields_of(kind) or ()]
+        else:
+            pending += inner_types(kind)
+
+
+def inner_types(kind: Any) -> list[Any]:
+    """What stands between the brackets of an annotation, below its name."""
+    if hasattr(kind, "__value__"):
+        return [kind.__value__]
+    if hasattr(kind, "__supertype__"):
+        return [kind.__supertype__]
+    if isinstance(kind, typing.TypeVar):
+        return [*kind.__constraints__, kind.__bound__]
+    if typing.get_origin(kind) is typing.Literal:
+        return []
+    return [item for item in typing.get_args(kind) if not isinstance(item, str | bytes | int)]

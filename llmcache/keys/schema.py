@@ -1,0 +1,237 @@
+"""A result type as named pieces: all that a provider is told of it and all that parses its answer.
+
+A model is dumped field by field in its own order, since that order is prompt text. Nothing in the
+dump depends on the release of pydantic or of Python. A class that is met again inside itself is
+written as a reference, so that recursive models end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import hashlib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from llmcache.keys.shapes import Field, fields_of, pydantic_aspects, validators_of
+
+__all__ = ["Described", "describe_type"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Described:
+    """A type in pieces.
+
+    Attributes:
+        outer: The type itself, with its classes by name.
+        pieces: The digests of what its classes are made of, by the words of an explanation.
+        classes: Those classes, in the order of reading.
+    """
+
+    outer: bytes
+    pieces: Mapping[str, bytes]
+    classes: tuple[type, ...]
+
+
+@dataclasses.dataclass(slots=True)
+class Describer:
+    """One walk over a type.
+
+    Attributes:
+        function: A function's fingerprint, for validators and default factories.
+        value: A plain value's canonical bytes, or None where it has none.
+        by_fields: Whether a class counts by its fields or, as an SDK's own, by its name.
+        pieces: What was found, by the words that an explanation uses.
+        met: The classes met so far, with the label of each.
+    """
+
+    function: Callable[[Any], bytes]
+    value: Callable[[Any], bytes | None]
+    by_fields: Callable[[type], bool]
+    pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    met: dict[type, str] = dataclasses.field(default_factory=dict)
+
+    def annotation(self, kind: Any) -> bytes:
+        """Any annotation; classes with fields leave pieces of their own."""
+        if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
+            return self.known_class(kind)
+        for test, describe in SPECIAL:
+            if test(kind):
+                return describe(self, kind)
+        origin = typing.get_origin(kind)
+        if origin is not None:
+            return self.composed(kind, origin)
+        if kind is None or kind is Any or kind is ...:
+            return framed("name", str(kind).encode())
+        return self.anything(kind)
+
+    def known_class(self, kind: type) -> bytes:
+        """A class: enum members or fields as pieces, everything else by its name."""
+        if kind in self.met:
+            return framed("model", self.met[kind].encode())
+        if kind.__module__ == "builtins":
+            return framed("class", kind.__qualname__.encode())
+        fields = fields_of(kind) if self.by_fields(kind) else None
+        if fields is None and not issubclass(kind, enum.Enum):
+            return framed("class", class_label(kind).encode(), *self.validators(kind))
+        label = self.met[kind] = self.label(kind)
+        head = [kind.__name__.encode(), docstring_of(kind)]
+        if fields is None:
+            head += [framed(n, self.anything(m.value)) for n, m in kind.__members__.items()]  # type: ignore[attr-defined]
+            head += self.validators(kind)
+        else:
+            head += [field.name.encode() for field in fields]
+            head += [self.config(kind), *self.validators(kind)]
+            for field in fields:
+                self.field(label, field)
+        self.pieces[label] = framed("made of", *head)
+        return framed("model", label.encode())
+
+    def label(self, kind: type) -> str:
+        """The name of a class; a second one of that name is numbered."""
+        label = f"response model {kind.__name__}"
+        same = sum(known.__name__ == kind.__name__ for known in self.met)
+        return f"{label} ({same + 1})" if same else label
+
+    def field(self, label: str, field: Field) -> None:
+        """One piece for each thing said about a field."""
+        name = f"{label}: field {field.name}"
+        self.pieces[f"{name}, type"] = framed("type", self.annotation(field.annotation))
+        for aspect, value in field.aspects.items():
+            self.pieces[f"{name}, {aspect}"] = framed(aspect, self.anything(value))
+
+    def config(self, kind: type) -> bytes:
+        given = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None)
+        if not isinstance(given, Mapping):
+            return b""
+        return framed("config", *(framed(n, self.anything(v)) for n, v in sorted(given.items())))
+
+    def validators(self, kind: type) -> Iterator[bytes]:
+        for name, function in validators_of(kind):
+            yield framed(name, self.function(function))
+
+    def composed(self, kind: Any, origin: Any) -> bytes:
+        """`list[X]`, `X | Y`, `Literal[...]`: the origin and what is between the brackets."""
+        name = "Union" if origin in {typing.Union, types.UnionType} else class_label(origin)
+        if origin is typing.Literal:
+            return framed("Literal", *map(self.anything, typing.get_args(kind)))
+        return framed(name, *map(self.argument, typing.get_args(kind)))
+
+    def argument(self, item: Any) -> bytes:
+        if isinstance(item, list | tuple):
+            return framed("list", *map(self.argument, item))
+        return self.annotation(item)
+
+    def annotated(self, kind: Any) -> bytes:
+        return framed(
+            "Annotated",
+            self.annotation(kind.__origin__),
+            *(self.anything(item) for item in kind.__metadata__),
+        )
+
+    def variable(self, kind: Any) -> bytes:
+        bound = getattr(kind, "__bound__", None)
+        allowed = getattr(kind, "__constraints__", ())
+        described = [self.annotation(item) for item in (*allowed, *([bound] if bound else ()))]
+        return framed("variable", kind.__name__.encode(), *described)
+
+    def anything(self, value: Any) -> bytes:
+        """A value that stands in a type: a default, a constraint, an example, a function."""
+        if isinstance(value, type):
+            return self.annotation(value)
+        if isinstance(value, enum.Enum):
+            return framed("enum", type(value).__name__.encode(), value.name.encode())
+        if isinstance(value, list | tuple):
+            return framed(type(value).__name__, *map(self.anything, value))
+        if isinstance(value, dict):
+            return framed("dict", *(self.anything(item) for pair in value.items() for item in pair))
+        if isinstance(value, functools.partial | types.MethodType) or inspect.isroutine(value):
+            return framed("function", self.function(value))
+        encoded = None if has_own_parts(value) else self.value(value)
+        return self.parts(value) if encoded is None else framed("value", encoded)
+
+    def parts(self, value: Any) -> bytes:
+        """A constraint object by its class's name and whatever it holds that is not None."""
+        held = pydantic_aspects(value) if hasattr(value, "is_required") else held_by(value)
+        shown = [
+            framed(name, self.anything(item))
+            for name, item in sorted(held.items())
+            if item is not None and not name.startswith("_") and repr(item) != "PydanticUndefined"
+        ]
+        return framed(type(value).__name__, *shown)
+
+
+def describe_type(
+    kind: Any,
+    *,
+    function: Callable[[Any], bytes],
+    value: Callable[[Any], bytes | None],
+    by_fields: Callable[[type], bool],
+) -> Described:
+    """Take one type apart."""
+    describer = Describer(function, value, by_fields)
+    outer = hashlib.sha256(describer.annotation(kind)).digest()
+    pieces = {name: hashlib.sha256(piece).digest() for name, piece in describer.pieces.items()}
+    return Described(outer, pieces, tuple(describer.met))
+
+
+def framed(tag: str, *children: bytes) -> bytes:
+    """A tag and its children with their lengths, so that no two lists of them are alike."""
+    head = tag.encode()
+    listed = b"".join(b"%d:%b" % (len(child), child) for child in children)
+    return b"%d:%b%d[%b" % (len(head), head, len(children), listed)
+
+
+def class_label(kind: Any) -> str:
+    """A class by its package and name; modules within a package move between releases."""
+    module = str(getattr(kind, "__module__", "")).partition(".")[0]
+    name = getattr(kind, "__qualname__", None) or getattr(kind, "_name", None) or str(kind)
+    return str(name) if module in {"builtins", "typing", "collections"} else f"{module}:{name}"
+
+
+def docstring_of(kind: type) -> bytes:
+    """The docstring that a provider is shown; the one that dataclasses write themselves is not."""
+    text = kind.__dict__.get("__doc__") or ""
+    made = dataclasses.is_dataclass(kind) or issubclass(kind, tuple | enum.Enum)
+    if not isinstance(text, str) or (made and text.startswith((f"{kind.__name__}(", "An enum"))):
+        return b""
+    return inspect.cleandoc(text).encode("utf-8", "surrogatepass")
+
+
+def has_own_parts(value: object) -> bool:
+    """Whether it is an object of pydantic's or of annotated_types', to be taken apart here."""
+    module = type(value).__module__.partition(".")[0]
+    return module in {"pydantic", "pydantic_core", "annotated_types"}
+
+
+def held_by(value: Any) -> dict[str, Any]:
+    """The attributes of an object, in slots or not."""
+    slots = [name for known in type(value).__mro__ for name in getattr(known, "__slots__", ())]
+    found = {name: getattr(value, name, None) for name in slots if not name.startswith("__")}
+    return {**found, **getattr(value, "__dict__", {})}
+
+
+SPECIAL: list[tuple[Callable[[Any], bool], Callable[[Describer, Any], bytes]]] = [
+    (lambda kind: hasattr(kind, "__metadata__"), Describer.annotated),
+    (lambda kind: isinstance(kind, str), lambda _, kind: framed("named", kind.encode())),
+    (
+        lambda kind: isinstance(kind, typing.ForwardRef),
+        lambda _, kind: framed("named", kind.__forward_arg__.encode()),
+    ),
+    (
+        lambda kind: isinstance(kind, typing.NewType),
+        lambda self, kind: framed("new", self.annotation(kind.__supertype__)),
+    ),
+    (
+        lambda kind: isinstance(kind, typing.TypeVar | typing.ParamSpec),
+        Describer.variable,
+    ),
+    (
+        lambda kind: hasattr(kind, "__value__") and hasattr(kind, "__type_params__"),
+        lambda self, kind: self.annotation(kind.__value__),
+    ),
+]

@@ -1,0 +1,163 @@
+"""The kinds of classes that have fields, each as the same list of fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llmcache.keys.project import SDKS
+
+__all__ = ["Field", "fields_of", "validators_of"]
+
+PARSING = ("field_validators", "validators", "root_validators", "model_validators")
+HOOKS = ("model_post_init", "__post_init__", "__get_pydantic_core_schema__", "__init__", "__new__",
+         "__get_pydantic_json_schema__", "__attrs_post_init__", "_missing_", "validate")  # fmt: skip
+PLAIN = ("default", "default_factory", "alias", "validation_alias", "title", "description",
+         "examples", "json_schema_extra", "discriminator", "deprecated", "validate_default",
+         "field_title_generator")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its annotation, and everything else that was said about it."""
+
+    name: str
+    annotation: Any
+    aspects: dict[str, Any]
+
+
+def fields_of(kind: type) -> list[Field] | None:
+    """The fields in their order; None for a class that is not made of fields."""
+    if hasattr(kind, "__pydantic_fields__") or isinstance(
+        getattr(kind, "model_fields", None), dict
+    ):
+        return pydantic_fields(kind)
+    if dataclasses.is_dataclass(kind):
+        return dataclass_fields(kind)
+    if typing.is_typeddict(kind) or is_typeddict(kind):
+        required = getattr(kind, "__required_keys__", frozenset())
+        return [
+            Field(name, hint, {"required": name in required}) for name, hint in hints(kind).items()
+        ]
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        defaults = getattr(kind, "_field_defaults", {})
+        found = hints(kind)
+        return [
+            Field(
+                name, found.get(name, Any), {"default": defaults[name]} if name in defaults else {}
+            )
+            for name in kind._fields
+        ]
+    if hasattr(kind, "__attrs_attrs__"):
+        return attrs_fields(kind)
+    return None
+
+
+def pydantic_fields(kind: Any) -> list[Field]:
+    """The fields of a model; one whose forward references are still open is completed first."""
+    if not getattr(kind, "__pydantic_complete__", True):
+        kind.model_rebuild(raise_errors=False)
+    fields = kind.__pydantic_fields__ if dataclasses.is_dataclass(kind) else kind.model_fields
+    return [Field(name, info.annotation, pydantic_aspects(info)) for name, info in fields.items()]
+
+
+def pydantic_aspects(info: Any) -> dict[str, Any]:
+    """What was said about a field, without what pydantic fills in by itself."""
+    said = {
+        name: value
+        for name in PLAIN
+        if (value := getattr(info, name, None)) is not None and repr(value) != "PydanticUndefined"
+    }
+    if (
+        getattr(info, "default", None) is None
+        and not info.is_required()
+        and "default_factory" not in said
+    ):
+        said["default"] = None
+    if said.get("validation_alias") == said.get("alias"):
+        said.pop("validation_alias", None)
+    if info.metadata:
+        said["constraints"] = list(info.metadata)
+    return said
+
+
+def dataclass_fields(kind: Any) -> list[Field]:
+    """The fields of a dataclass, as it is made: those of `InitVar` and `ClassVar` are none."""
+    found = hints(kind)
+    fields = []
+    for field in dataclasses.fields(kind):
+        aspects: dict[str, Any] = {}
+        if field.default is not dataclasses.MISSING:
+            aspects["default"] = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            aspects["default_factory"] = field.default_factory
+        if field.metadata:
+            aspects["metadata"] = dict(field.metadata)
+        if not field.init:
+            aspects["init"] = False
+        fields.append(Field(field.name, found.get(field.name, field.type), aspects))
+    return fields
+
+
+def attrs_fields(kind: Any) -> list[Field]:
+    found = hints(kind)
+    fields = []
+    for attribute in kind.__attrs_attrs__:
+        aspects = {
+            name: value
+            for name in ("default", "validator", "converter", "alias")
+            if (value := getattr(attribute, name, None)) is not None and repr(value) != "NOTHING"
+        }
+        if not attribute.init:
+            aspects["init"] = False
+        fields.append(Field(attribute.name, found.get(attribute.name, attribute.type), aspects))
+    return fields
+
+
+def hints(kind: Any) -> dict[str, Any]:
+    """The evaluated annotations; those that cannot be evaluated stay text."""
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except Exception:  # noqa: BLE001 - evaluating annotations runs whatever stands in them
+        found: dict[str, Any] = {}
+        for known in reversed(kind.__mro__):
+            scope = vars(sys.modules.get(known.__module__, typing))
+            for name, text in known.__dict__.get("__annotations__", {}).items():
+                found[name] = scope.get(text, text) if isinstance(text, str) else text
+        return found
+
+
+def is_typeddict(kind: type) -> bool:
+    """Those of typing_extensions too, which `typing` does not know."""
+    return issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+
+
+def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions that take part in parsing, with what tells when each of them runs."""
+    infos = getattr(kind, "__pydantic_decorators__", None)
+    for group in PARSING:
+        for name, decorator in getattr(infos, group, {}).items():
+            info = decorator.info
+            when = (getattr(info, "mode", ""), getattr(info, "fields", ()))
+            yield f"{group} {name} {when}", decorator.func
+    for known in kind.__mro__:
+        top = known.__module__.partition(".")[0]
+        if top not in SDKS and top not in sys.stdlib_module_names:
+            for name in HOOKS:
+                hook = known.__dict__.get(name)
+                if hook is not None and not made_up(hook, known):
+                    yield name, hook
+
+
+def made_up(hook: Any, kind: type) -> bool:
+    """Whether a class decorator or a metaclass wrote the function, out of what the fields say."""
+    inner = getattr(hook, "__func__", hook)
+    code = getattr(inner, "__code__", None)
+    elsewhere = getattr(inner, "__module__", None) != kind.__module__
+    has_fields = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")
+    written = code is None or code.co_filename.startswith("<")
+    return elsewhere or (written and (has_fields or issubclass(kind, tuple)))
