@@ -1,0 +1,112 @@
+"""The codec of one function's results."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from llmcache.codecs.catalogue import Catalogue, SeenTypes
+from llmcache.codecs.decode import DAMAGE, Builders, builders_for, decode
+from llmcache.codecs.encode import encode
+from llmcache.codecs.outcomes import Unreadable, Unstorable, full_name
+from llmcache.codecs.proof import Proof
+
+__all__ = ["Dumped", "ResultCodec", "result_codec"]
+
+TABLES = 256  # tables of shapes whose builders are kept; a function's results have a few
+CODECS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """A value that can be stored.
+
+    Attributes:
+        data: Its bytes.
+        value: What `load(data)` gives: the same value, of the nearest class that Instructor did
+            not make up. The caller of a miss gets this one, so that a hit gives the same.
+    """
+
+    data: bytes
+    value: Any
+
+
+class ResultCodec:
+    """Values of one function's result type to bytes and back. Safe to use from any thread.
+
+    Args:
+        declared: The result type, any annotation; `Any` or None where there is none.
+        candidates: More types that results may be or contain, such as a `response_model`.
+        seen: Where classes are remembered that nothing declares; None: for this codec alone.
+    """
+
+    def __init__(
+        self, declared: Any, candidates: tuple[Any, ...] = (), seen: SeenTypes | None = None
+    ) -> None:
+        self.catalogue = Catalogue(declared, candidates, seen or SeenTypes())
+        self.builders: dict[bytes, tuple[int, Builders]] = {}
+
+    def dump(self, value: Any) -> Dumped:
+        """Encode, restore and compare.
+
+        Raises:
+            Unstorable: Where a part has no stored form or would come back different.
+        """
+        data = encode(value, self.catalogue)
+        try:
+            restored = self.load(data)
+        except Unreadable as error:
+            raise Unstorable(error.reason, type_name=full_name(type(value))) from error
+        Proof(self.catalogue).same(value, restored)
+        return Dumped(data, restored)
+
+    def load(self, data: bytes) -> Any:
+        """The value, made without running any code of its classes.
+
+        Raises:
+            Unreadable: Where the bytes are damaged, or name a class that is not to be had.
+        """
+        table, _, body = data.partition(b"\n")
+        try:
+            revision, builders = self.builders.get(table, NOT_BUILT)
+            if revision != self.catalogue.seen.revision:
+                builders = self.build(table)
+            return decode(body, builders)
+        except DAMAGE as error:
+            raise Unreadable(f"the stored value cannot be read: {type(error).__name__}") from error
+
+    def build(self, table: bytes) -> Builders:
+        """The builders for a table of shapes, kept until a class is seen anew."""
+        revision = self.catalogue.seen.revision
+        builders = builders_for(table, self.catalogue)
+        if len(self.builders) >= TABLES:
+            self.builders.clear()
+        self.builders[table] = (revision, builders)
+        return builders
+
+
+NOT_BUILT: tuple[int, Builders] = (-1, [])
+
+lock = threading.Lock()
+codecs: OrderedDict[Any, ResultCodec] = OrderedDict()
+
+
+def result_codec(
+    declared: Any, candidates: tuple[Any, ...] = (), seen: SeenTypes | None = None
+) -> ResultCodec:
+    """As `ResultCodec`, the same object for the same arguments; the last 512 are kept."""
+    place = (declared, candidates, seen)
+    try:
+        hash(place)
+    except TypeError:
+        return ResultCodec(declared, candidates, seen)
+    with lock:
+        found = codecs.get(place)
+        if found is None:
+            found = codecs[place] = ResultCodec(declared, candidates, seen)
+        codecs.move_to_end(place)
+        if len(codecs) > CODECS:
+            codecs.popitem(last=False)
+    return found
