@@ -35,6 +35,10 @@ class Clients:
         """The client for the running event loop."""
         raise NotImplementedError
 
+    def loop_for_threads(self) -> Loop | None:
+        """The event loop that has to work for threads too, as there is no client for them."""
+        return None
+
     def close(self) -> None:
         """Close what was opened here."""
 
@@ -63,6 +67,11 @@ class GivenClients(Clients):
             )
         return self.client
 
+    def loop_for_threads(self) -> Loop | None:
+        """As `Clients.loop_for_threads`: a thread that renews leases has no loop of its own."""
+        loop = None if self.client is not None or self.loop is None else self.loop()
+        return loop if loop is not None and loop.is_running() and not runs_here(loop) else None
+
     async def for_loop(self) -> Client:
         """As `Clients.for_loop`; a client belongs to the first loop that uses it."""
         loop = asyncio.get_running_loop()
@@ -77,6 +86,14 @@ class GivenClients(Clients):
                 allowed="a URL, which serves any number of loops",
             )
         return self.async_client
+
+
+def runs_here(loop: Loop) -> bool:
+    """Whether this very thread runs the loop, and must not wait for it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

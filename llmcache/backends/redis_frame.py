@@ -131,7 +131,7 @@ def unpack_facts(data: bytes, *, with_value: bool = True) -> Entry | None:
         _, _, created, expires, stale, _, facts, parts = HEAD.unpack_from(data)
         facts_end = HEAD_SIZE + facts
         parts_end = facts_end + parts
-        namespace, function, *rest = json.loads(data[HEAD_SIZE:facts_end])
+        namespace, function, *rest = json.loads(data[HEAD_SIZE:facts_end].decode())
         manifest, model, input_tokens, output_tokens, seconds = rest
     except (struct.error, ValueError, TypeError):
         return None

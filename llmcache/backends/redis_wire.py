@@ -60,6 +60,9 @@ class Wire:
         Raises:
             BackendUnavailableError: The server failed, or the breaker is open.
         """
+        loop = self.clients.loop_for_threads()
+        if loop is not None:
+            return asyncio.run_coroutine_threadsafe(self.arun(operation, dialogue), loop).result()
         try:
             step = next(dialogue)
             while True:

@@ -16,10 +16,11 @@ from typing import Self
 
 from llmcache.clock import SYSTEM
 
-__all__ = ["RedisServer", "find_redis_server"]
+__all__ = ["RedisServer", "find_redis_server", "running_cluster", "server_or_skip"]
 
 PROGRAMS = ("redis-server", "valkey-server")
 START_PATIENCE = 20.0
+SLOTS = 16_384
 
 
 def find_redis_server() -> str | None:
@@ -89,12 +90,17 @@ class RedisServer:
 
     def answers(self) -> bool:
         """Whether it takes commands, by the Unix socket, which needs no TLS."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        with contextlib.suppress(OSError):
+            return self.say("PING").startswith((b"+PONG", b"-NOAUTH"))
+        return False
+
+    def say(self, *words: str) -> bytes:
+        """The beginning of the raw reply to one command, without any client library."""
+        with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
             probe.connect(str(self.socket))
-            probe.sendall(b"PING\r\n")
-            return probe.recv(16).startswith((b"+PONG", b"-NOAUTH"))
-        return False
+            probe.sendall(" ".join(words).encode() + b"\r\n")
+            return probe.recv(4096)
 
     def kill(self) -> None:
         """End it at once, as by a crash; what it held is lost."""
@@ -131,6 +137,45 @@ class RedisServer:
             yield server.start()
         finally:
             server.close()
+
+
+@contextlib.contextmanager
+def server_or_skip(*options: str) -> Iterator[RedisServer]:
+    """A running server for a pytest fixture; without the program, the test says why it skips."""
+    with RedisServer.running(program_or_skip(), *options) as server:
+        yield server
+
+
+def program_or_skip() -> str:
+    """The server's program, or the skip of the test."""
+    import pytest  # noqa: PLC0415 - llmcache does not need it
+
+    program = find_redis_server()
+    if program is None:
+        pytest.skip("no redis-server or valkey-server on the PATH (EXPECT_REDIS=1 makes this fail)")
+    return program
+
+
+@contextlib.contextmanager
+def running_cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
+    """A cluster of single servers without replicas, the slots spread evenly; or a skip."""
+    program = program_or_skip()
+    with contextlib.ExitStack() as running:
+        servers = []
+        for _ in range(nodes):
+            options = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]
+            options += ["--cluster-port", str(free_port())]
+            servers.append(running.enter_context(RedisServer.running(program, *options)))
+        for number, server in enumerate(servers):
+            first, after = (SLOTS * place // nodes for place in (number, number + 1))
+            server.say("CLUSTER", "ADDSLOTSRANGE", str(first), str(after - 1))
+            server.say("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
+            for other in servers[:number]:
+                bus = other.options[other.options.index("--cluster-port") + 1]
+                server.say("CLUSTER", "MEET", "127.0.0.1", str(other.port), bus)
+        while not all(b"cluster_state:ok" in server.say("CLUSTER", "INFO") for server in servers):
+            time.sleep(0.05)
+        yield servers
 
 
 def free_port() -> int:
