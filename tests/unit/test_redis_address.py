@@ -1,0 +1,125 @@
+"""What may be handed over as a Redis, what is refused, and that a password shows nowhere."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from llmcache.backends.redis import RedisBackend
+from llmcache.backends.redis_address import read_url
+from llmcache.errors import BackendUnavailableError, ConfigurationError
+
+redis = pytest.importorskip("redis")
+aioredis = pytest.importorskip("redis.asyncio")
+
+SECRET = "hunter2"  # noqa: S105 - what must not be seen
+NOBODY = "127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0?prefix=llmcache"),
+        ("rediss://u:hunter2@h/1?ssl_cert_reqs=none", "rediss://h/1?prefix=llmcache"),
+        ("redis://:hunter2@h:1", "redis://h:1?prefix=llmcache"),
+        ("redis://h?password=hunter2&prefix=app", "redis://h?prefix=app"),
+        ("unix:///run/r.sock?db=1&password=hunter2", "unix:///run/r.sock?prefix=llmcache"),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0?prefix=llmcache"),
+    ],
+)
+def test_a_url_is_described_without_its_secrets(url: str, shown: str) -> None:
+    assert RedisBackend(url).description == shown
+
+
+def test_options_of_ours_are_taken_out_and_the_others_reach_the_connection() -> None:
+    address = read_url("redis://h/0?prefix=app&timeout=250ms&max_connections=4")
+    assert (address.prefix, address.timeout) == ("app", 0.25)
+    assert address.url == "redis://h/0?max_connections=4"
+    assert address.pool(0.5).max_connections == 4
+
+
+def test_a_connection_never_retries_and_never_waits_for_long() -> None:
+    options = read_url("redis://h/0").pool(0.25).connection_kwargs
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.25, 0.25)
+    assert options["retry"].get_retries() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://h", "not a Redis scheme"),
+        ("redis://h/0?colour=blue", "colour"),
+        ("redis://h:port/0", "port"),
+        ("redis://h/0?timeout=0", "above 0"),
+        (f"rediss://:{SECRET}@h/0?colour=blue", "colour"),
+        (f"http://:{SECRET}@h", "not a Redis scheme"),
+    ],
+)
+def test_a_bad_url_is_refused_when_the_backend_is_made(url: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        RedisBackend(url)
+    assert SECRET not in repr(caught.value) + str(vars(caught.value))
+
+
+@pytest.mark.parametrize("prefix", ["", "{app}", "a}b"])
+def test_a_prefix_that_breaks_the_slots_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="prefix"):
+        RedisBackend("redis://h", prefix)
+
+
+def test_what_is_no_client_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="neither a URL nor a Redis client"):
+        RedisBackend(object())  # type: ignore[arg-type]
+
+
+def test_two_asyncio_clients_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="pass one"):
+        RedisBackend(aioredis.Redis(), async_client=aioredis.Redis())
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "redis"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'llmcache-structured\[redis\]'"):
+        RedisBackend("redis://h")
+
+
+def test_a_client_is_described_by_where_it_leads() -> None:
+    assert RedisBackend(redis.Redis("h", 7, 2, SECRET)).description == (
+        "redis://h:7/2?prefix=llmcache"
+    )
+    assert RedisBackend(redis.Redis(unix_socket_path="/s")).description == (
+        "unix:///s?prefix=llmcache"
+    )
+
+
+def test_no_error_of_a_failing_server_has_the_password() -> None:
+    backend = RedisBackend(f"redis://:{SECRET}@{NOBODY}/0")
+    with pytest.raises(BackendUnavailableError) as caught:
+        backend.get("k")
+    error = caught.value
+    assert (error.operation, error.backend) == ("get", f"redis://{NOBODY}/0?prefix=llmcache")
+    assert SECRET not in f"{error}{error.__cause__}{vars(error)}{backend!r}"
+
+
+async def test_with_an_asyncio_client_a_sync_call_says_what_to_pass() -> None:
+    backend = RedisBackend(aioredis.Redis(port=1))
+    with pytest.raises(ConfigurationError, match="asyncio client only"):
+        backend.get("k")
+
+
+async def test_a_refused_connection_is_unavailable_at_once_then_for_a_pause() -> None:
+    backend = RedisBackend(f"redis://{NOBODY}")
+    with pytest.raises(BackendUnavailableError, match="failed at get"):
+        await backend.aget("k")
+    with pytest.raises(BackendUnavailableError, match="asked again"):
+        await backend.aget("k")
+    with pytest.raises(BackendUnavailableError, match="asked again"):
+        backend.get("k")
+    await backend.aclose()
+
+
+def test_nothing_connects_before_the_first_use() -> None:
+    RedisBackend(f"redis://{NOBODY}").close()
