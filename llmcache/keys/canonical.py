@@ -88,8 +88,7 @@ def written(value: object, path: str, references: References, files: bool) -> li
         raise
     except UNREADABLE as error:
         held = value if stream.innermost is None else stream.innermost
-        stop = Unkeyable(held, f"it cannot be read: {error}")
-        raise refusal(stream, stop) from error
+        raise refusal(stream, Unkeyable(held, f"it cannot be read: {error}")) from error
     return parts
 
 

@@ -13,13 +13,6 @@ from llmcache.keys.stream import Stream, Unkeyable, Writer, native, size
 __all__ = ["referred_writer", "write_unknown"]
 
 TYPE_MODULES = frozenset({"typing", "typing_extensions"})
-ALIASES = (types.GenericAlias, types.UnionType)
-FUNCTIONS: tuple[type, ...] = (types.FunctionType, type(functools.lru_cache(len)))
-DESCRIPTORS = (
-    types.WrapperDescriptorType,
-    types.MethodDescriptorType,
-    types.ClassMethodDescriptorType,
-)
 SENTINELS = frozenset(
     {
         "NotGiven",  # openai, anthropic: the default of most parameters
@@ -73,20 +66,25 @@ def write_wrapped(out: Stream, value: Any) -> None:
         out.leave(value)
 
 
+BY_BASE: tuple[tuple[type | types.UnionType, Writer], ...] = (
+    (type, write_type),
+    (types.GenericAlias | types.UnionType, write_type),
+    (types.FunctionType | type(functools.lru_cache(len)), write_function),
+    (
+        types.WrapperDescriptorType | types.MethodDescriptorType | types.ClassMethodDescriptorType,
+        write_descriptor,
+    ),
+    (types.BuiltinFunctionType | types.MethodWrapperType, write_builtin),
+)
+
+
 def referred_writer(kind: type) -> Writer | None:
     """The writer for a kind whose values are types, functions, proxies or sentinels."""
-    if (
-        issubclass(kind, type)
-        or any(kind is one for one in ALIASES)
-        or kind.__module__ in TYPE_MODULES
-    ):
+    if kind.__module__ in TYPE_MODULES:
         return write_type
-    if issubclass(kind, FUNCTIONS):
-        return write_function
-    if issubclass(kind, DESCRIPTORS):
-        return write_descriptor
-    if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType):
-        return write_builtin
+    for base, writer in BY_BASE:
+        if issubclass(kind, base):
+            return writer
     if kind.__name__ in SENTINELS and kind.__module__.partition(".")[0] in SENTINEL_PACKAGES:
         return native(kind.__name__, lambda _: ())
     wrapt = sys.modules.get("wrapt")

@@ -135,7 +135,8 @@ def register_key_type(kind: type, encoder: Callable[[Any], object]) -> None:
     """
     if not isinstance(kind, type):
         raise TypeError(f"register_key_type takes a class, not {kind!r}")
-    if not callable(encoder) or inspect.iscoroutinefunction(encoder):
+    given: object = encoder
+    if not callable(given) or inspect.iscoroutinefunction(given):
         raise TypeError(f"the encoder of {kind.__qualname__} has to be a plain function")
     REGISTERED[id(kind)] = (kind, encoder)
     ValueStream.writers.clear()
