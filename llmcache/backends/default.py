@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TypeVar, cast
 
-from llmcache.backends.base import Backend, Claim, Entry, Nothing, Scope, able
+from llmcache.backends.base import Backend, Claim, Entry, Scope, able
 from llmcache.backends.forks import forkable
 from llmcache.backends.lru import LRUBackend
 from llmcache.backends.tiered import Far, TieredBackend
@@ -54,6 +54,31 @@ class LoneMemory(LRUBackend):
 
     def release(self, key: str, token: str) -> None:
         """As `Leasing.release`."""
+
+    async def aclaim(
+        self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
+    ) -> Claim:
+        """As `claim`, async."""
+        return self.claim(key, scope, token, seconds, max_age=max_age)
+
+    async def asettle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
+        """As `settle`, async."""
+        return self.settle(key, token, entry, epoch)
+
+    async def arelease(self, key: str, token: str) -> None:
+        """As `release`, async."""
+
+    async def ainvalidate(self, key: str, scope: Scope) -> bool:
+        """As `invalidate`, async."""
+        return self.invalidate(key, scope)
+
+    async def aadvance(self, key: str, scope: Scope) -> int:
+        """As `advance`, async."""
+        return self.advance(key, scope)
+
+    async def aclear(self, scope: Scope) -> int:
+        """As `clear`, async."""
+        return self.clear(scope)
 
 
 class DefaultBackend(TieredBackend):
@@ -123,8 +148,7 @@ class DefaultBackend(TieredBackend):
 
     def lone_memory(self) -> Far:
         """What takes the file's place."""
-        memory: Backend = LoneMemory(max_entries=None, max_bytes=LONE_BYTES, clock=self.clock)
-        return cast("Far", memory)
+        return LoneMemory(max_entries=None, max_bytes=LONE_BYTES, clock=self.clock)
 
     @property
     def description(self) -> str:
@@ -142,29 +166,13 @@ class DefaultBackend(TieredBackend):
         finally:
             (self.chosen or self.file).close()
 
-    async def aget(self, key: str) -> Entry | Nothing:
-        """As `get`, async."""
-        await self.achoose()
-        return await super().aget(key)
-
-    async def aput(self, key: str, entry: Entry) -> None:
-        """As `put`, async."""
-        await self.achoose()
-        await super().aput(key, entry)
-
-    async def adelete(self, key: str) -> bool:
-        """As `delete`, async."""
-        await self.achoose()
-        return await super().adelete(key)
-
     async def aclose(self) -> None:
         """As `close`, async."""
         await asyncio.to_thread(self.close)
 
-    async def achoose(self) -> None:
-        """As `choose`, off the event loop."""
-        if self.chosen is None:
-            await asyncio.to_thread(self.choose)
+    async def afar(self) -> Far:
+        """As `far`, off the event loop."""
+        return self.chosen or await asyncio.to_thread(self.choose)
 
     def forked(self) -> None:
         """As `Forkable.forked`; a choice under way is made anew."""

@@ -79,6 +79,10 @@ class TieredBackend(BackendBase):
         """What the far side can do, the tier can."""
         return self if isinstance(self, kind) and able(self.far, kind) is not None else None
 
+    async def afar(self) -> Far:
+        """The far side, for the async methods."""
+        return self.far
+
     # Backend
 
     def get(self, key: str) -> Entry | Nothing:
@@ -115,27 +119,27 @@ class TieredBackend(BackendBase):
         if copy is not None:
             return copy
         turn = self.copies.turn
-        entry = await self.far.aget(key)
+        entry = await (await self.afar()).aget(key)
         await self.copies.afill(key, entry, turn)
         return entry
 
     async def aput(self, key: str, entry: Entry) -> None:
         """As `put`, async."""
         async with self.copies.write(key) as write:
-            await self.far.aput(key, entry)
+            await (await self.afar()).aput(key, entry)
             write.stored = entry
 
     async def adelete(self, key: str) -> bool:
         """As `delete`, async."""
         async with self.copies.write(key):
-            return await self.far.adelete(key)
+            return await (await self.afar()).adelete(key)
 
     async def aclose(self) -> None:
         """As `close`, async."""
         try:
             await self.near.aclose()
         finally:
-            await self.far.aclose()
+            await (await self.afar()).aclose()
 
     # Epochs, Invalidations
 
@@ -204,35 +208,35 @@ class TieredBackend(BackendBase):
     ) -> Claim:
         """As `claim`, async."""
         turn = self.copies.turn
-        claim = await self.far.aclaim(key, scope, token, seconds, max_age=max_age)
+        claim = await (await self.afar()).aclaim(key, scope, token, seconds, max_age=max_age)
         await self.copies.afill(key, claim.entry, turn)
         return claim
 
     async def asettle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
         """As `settle`, async."""
         async with self.copies.write(key) as write:
-            stored = await self.far.asettle(key, token, entry, epoch)
+            stored = await (await self.afar()).asettle(key, token, entry, epoch)
             write.stored = entry if stored else None
         return stored
 
     async def arelease(self, key: str, token: str) -> None:
         """As `release`, async."""
-        await self.far.arelease(key, token)
+        await (await self.afar()).arelease(key, token)
 
     async def ainvalidate(self, key: str, scope: Scope) -> bool:
         """As `invalidate`, async."""
         async with self.copies.write(key):
-            return await self.far.ainvalidate(key, scope)
+            return await (await self.afar()).ainvalidate(key, scope)
 
     async def aadvance(self, key: str, scope: Scope) -> int:
         """As `advance`, async."""
         async with self.copies.write(key):
-            return await self.far.aadvance(key, scope)
+            return await (await self.afar()).aadvance(key, scope)
 
     async def aclear(self, scope: Scope) -> int:
         """As `clear`, async."""
         async with self.copies.write(scope):
-            return await self.far.aclear(scope)
+            return await (await self.afar()).aclear(scope)
 
     # Listing, Sizing, Pruning, Bulk, Manifests: the far side's
 
