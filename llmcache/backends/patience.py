@@ -16,7 +16,7 @@ from llmcache.clock import SYSTEM, Clock
 
 __all__ = ["patience", "pauses", "remaining"]
 
-SHORTEST_PAUSE = 0.0005
+FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.010
 
 deadline: contextvars.ContextVar[tuple[float, Clock] | None] = contextvars.ContextVar(
@@ -51,16 +51,18 @@ def remaining(default: float) -> float:
 def pauses(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[None]:
     """Yield for a first attempt at once, then after random short sleeps, for `seconds` in all.
 
-    The sleeps are random so that those who wait for one lock do not wake in step. What was slept
-    counts even where `clock` stands still.
+    The sleeps are random, so that those who wait for one lock do not wake in step, and grow to
+    10 ms at most; short ones remain likely, so that who waits long is not passed over. What was
+    slept counts even where `clock` stands still.
     """
     patience_left = remaining(seconds)
     start = clock.monotonic()
     slept = 0.0
+    longest = FIRST_PAUSE
     yield
     while max(slept, clock.monotonic() - start) < patience_left:
-        pause = random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE)  # noqa: S311 - spreads wake-ups, no secret
-        pause = min(pause, patience_left)
+        pause = min(longest * random.random(), patience_left)  # noqa: S311 - spreads wake-ups, no secret
         time.sleep(pause)
         slept += pause
+        longest = min(longest * 1.5, LONGEST_PAUSE)
         yield

@@ -29,6 +29,7 @@ __all__ = ["SQLiteBackend"]
 T = TypeVar("T")
 
 GIBIBYTE = 1 << 30
+PAGE_OF_LISTING = 200
 
 
 class SQLiteBackend(BackendBase):
@@ -88,7 +89,7 @@ class SQLiteBackend(BackendBase):
 
     def get(self, key: str) -> Entry | Nothing:
         """As `Backend.get`; counts as a use, which is written down within about a minute."""
-        found = self.sessions.perform("get", self.steps.get, key)
+        found = self.sessions.read("get", self.steps.get, key)
         if self.steps.usage.overdue:
             self.write_usage(0.0)
         return found
@@ -138,7 +139,7 @@ class SQLiteBackend(BackendBase):
 
     def epoch(self, key: str, scope: Scope) -> int:
         """As `Epochs.epoch`."""
-        return self.sessions.perform("epoch", self.steps.epoch, key, scope)
+        return self.sessions.read("epoch", self.steps.epoch, key, scope)
 
     def put_if(self, key: str, entry: Entry, epoch: int) -> bool:
         """As `Epochs.put_if`; raises as `put`."""
@@ -160,11 +161,11 @@ class SQLiteBackend(BackendBase):
 
     def invalidations(self) -> int:
         """As `Invalidations.invalidations`; about 3 µs when nothing was written."""
-        return self.sessions.perform("invalidations", self.steps.invalidations)
+        return self.sessions.read("invalidations", self.steps.invalidations)
 
     def invalidated_since(self, number: int) -> list[str | Scope]:
         """As `Invalidations.invalidated_since`."""
-        return self.sessions.perform("invalidations", self.steps.invalidated_since, number)
+        return self.sessions.read("invalidations", self.steps.invalidated_since, number)
 
     async def ainvalidate(self, key: str, scope: Scope) -> bool:
         """As `invalidate`, async."""
@@ -221,18 +222,15 @@ class SQLiteBackend(BackendBase):
 
     def entries(self, scope: Scope | None = None, *, limit: int | None = None) -> Iterator[Listed]:
         """As `Listing.entries`; what is stored or removed meanwhile may be in it or not."""
-        left = sys.maxsize if limit is None else limit
-        place = None
-        while left > 0:
-            lines, place = self.sessions.perform("list", self.upkeep.list_page, scope, place, left)
-            yield from lines
-            left -= len(lines)
-            if place is None:
-                return
+        most = -1 if limit is None else limit
+        rows = self.sessions.read("list", self.upkeep.list_rows, scope, most)
+        for start in range(0, len(rows), PAGE_OF_LISTING):
+            page = rows[start : start + PAGE_OF_LISTING]
+            yield from self.sessions.read("list", self.upkeep.list_lines, page)
 
     def count(self, scope: Scope | None = None) -> int:
         """As `Sizing.count`."""
-        return self.sessions.perform("count", self.upkeep.count, scope)
+        return self.sessions.read("count", self.upkeep.count, scope)
 
     def size(self) -> int:
         """As `Sizing.size`: of the file with its side files."""
@@ -250,7 +248,7 @@ class SQLiteBackend(BackendBase):
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, Entry]:
         """As `Bulk.get_many`; all as of one moment."""
-        return self.sessions.perform("get_many", self.steps.get_many, list(keys))
+        return self.sessions.read("get_many", self.steps.get_many, list(keys))
 
     def put_many(self, entries: Mapping[str, Entry]) -> None:
         """As `Bulk.put_many`; raises as `put`."""
@@ -264,7 +262,7 @@ class SQLiteBackend(BackendBase):
 
     def get_manifest(self, digest: str) -> bytes | None:
         """As `Manifests.get_manifest`."""
-        return self.sessions.perform("get_manifest", self.upkeep.get_manifest, digest)
+        return self.sessions.read("get_manifest", self.upkeep.get_manifest, digest)
 
     # What the above share
 

@@ -33,10 +33,21 @@ class Connection:
         log: Whether readers and writers do not wait for each other (WAL).
         writable: Whether it may write at all.
         version: What `data_version` was when `number` was read; None: read `number` again.
+        checked: When `file` was last compared with what is at the path.
         number: That of the last invalidation, as of `version`.
     """
 
-    __slots__ = ("__weakref__", "file", "gate", "log", "number", "raw", "version", "writable")
+    __slots__ = (
+        "__weakref__",
+        "checked",
+        "file",
+        "gate",
+        "log",
+        "number",
+        "raw",
+        "version",
+        "writable",
+    )
 
     def __init__(
         self, raw: sqlite3.Connection, file: Identity, *, log: bool, writable: bool
@@ -48,6 +59,7 @@ class Connection:
         self.writable = writable
         self.version: int | None = None
         self.number = 0
+        self.checked = 0.0
 
     def close(self) -> None:
         """Close the handle; the caller holds `fork.entrance`."""

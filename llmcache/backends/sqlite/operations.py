@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
 from llmcache.backends.sqlite import epochs, leases
 from llmcache.backends.sqlite.connection import Connection, Transaction
-from llmcache.backends.sqlite.rows import COLUMNS, UPSERT, read_entry, row_of
+from llmcache.backends.sqlite.rows import COLUMNS, id_of, read_entry, write_entry
 from llmcache.backends.sqlite.space import BATCH, Bounds, evict, excess_of
 from llmcache.backends.sqlite.undone import UNDONE, Undone
 from llmcache.backends.sqlite.usage import Usage
@@ -22,8 +22,8 @@ __all__ = ["LARGE", "Operations"]
 LARGE = 1 << 20
 """Bytes of a value beyond which it is not read on an event loop."""
 
-GET = f"SELECT {COLUMNS} FROM entry WHERE key = ?"  # noqa: S608 - constants only
-SIZE = "SELECT size FROM entry WHERE key = ?"
+GET = f"SELECT {COLUMNS} FROM entry WHERE id = ? AND key = ?"  # noqa: S608 - constants only
+SIZE = "SELECT size FROM entry WHERE id = ? AND key = ?"
 UNREADABLE_TEXT = "Could not decode"
 
 
@@ -48,7 +48,7 @@ class Operations:
     def look(self, raw: sqlite3.Connection, key: str, now: float) -> Entry | Nothing:
         """The entry, checked."""
         try:
-            row = raw.execute(GET, (key,)).fetchone()
+            row = raw.execute(GET, (id_of(key), key)).fetchone()
         except sqlite3.OperationalError as error:
             if UNREADABLE_TEXT in str(error):
                 return Nothing.DAMAGED
@@ -57,7 +57,7 @@ class Operations:
 
     def get_small(self, connection: Connection, key: str) -> Entry | Nothing | Undone:
         """As `get`, but leaves a large value unread."""
-        row = connection.raw.execute(SIZE, (key,)).fetchone()
+        row = connection.raw.execute(SIZE, (id_of(key), key)).fetchone()
         if row is not None and not (isinstance(row[0], int) and row[0] <= LARGE):
             return UNDONE
         return self.get(connection, key)
@@ -72,7 +72,7 @@ class Operations:
         now = self.now()
         size = len(entry.value)
         self.make_room(raw, size, now, keep=key)
-        raw.execute(UPSERT, row_of(key, entry, now))
+        write_entry(raw, key, entry, now)
 
     def make_room(self, raw: sqlite3.Connection, size: int, now: float, keep: str) -> None:
         """Evict what has to go before an entry comes."""
@@ -106,10 +106,10 @@ class Operations:
 
     def delete(self, connection: Connection, key: str) -> bool:
         """Remove one entry; nothing is written where there is none."""
-        raw = connection.raw
-        if raw.execute(SIZE, (key,)).fetchone() is None:
+        raw, row = connection.raw, (id_of(key), key)
+        if raw.execute(SIZE, row).fetchone() is None:
             return False
-        return raw.execute("DELETE FROM entry WHERE key = ?", (key,)).rowcount > 0
+        return raw.execute("DELETE FROM entry WHERE id = ? AND key = ?", row).rowcount > 0
 
     def write_usage(self, connection: Connection) -> None:
         """Write down what was used, if anything was."""
@@ -153,8 +153,8 @@ class Operations:
     def remove_some(self, connection: Connection, scope: Scope) -> int:
         """Remove up to `BATCH` entries of a scope; how many."""
         return connection.raw.execute(
-            """DELETE FROM entry WHERE rowid IN
-            (SELECT rowid FROM entry WHERE namespace = ? AND function = ? LIMIT ?)""",
+            """DELETE FROM entry WHERE id IN
+            (SELECT id FROM entry WHERE namespace = ? AND function = ? LIMIT ?)""",
             (scope.namespace, scope.function, BATCH),
         ).rowcount
 

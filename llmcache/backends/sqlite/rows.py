@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import sqlite3
 import struct
+from hashlib import sha256
 from typing import Any
 from zlib import crc32
 
 from llmcache.backends.base import Entry, Listed, Nothing, Scope
 
-__all__ = ["COLUMNS", "UPSERT", "read_entry", "read_listed", "row_of"]
+__all__ = ["COLUMNS", "id_of", "read_entry", "read_listed", "write_entry"]
 
 FUTURE = 86_400.0
 """Seconds that clocks may differ; an entry from beyond is unreadable, as its age has no meaning."""
@@ -18,17 +19,25 @@ FUTURE = 86_400.0
 COLUMNS = """namespace, function, created, expires, stale_until, parts, manifest, model,
     input_tokens, output_tokens, seconds, checksum, value"""
 
-STORED = (
-    *("key", "namespace", "function", "created", "expires", "stale_until", "parts", "manifest"),
-    *("model", "input_tokens", "output_tokens", "seconds", "checksum", "value", "size", "used"),
+UPDATED = (
+    *("created", "expires", "stale_until", "parts", "manifest", "model", "input_tokens"),
+    *("output_tokens", "seconds", "checksum", "value", "size", "used"),
 )
-UPSERT = f"""INSERT INTO entry ({", ".join(STORED)}, hits)
-    VALUES ({", ".join("?" * len(STORED))}, 0)
-    ON CONFLICT (key) DO UPDATE SET hits = 0,
-    {", ".join(f"{column} = excluded.{column}" for column in STORED[1:])}"""  # noqa: S608 - constants only
+STORED = ("id", "key", "namespace", "function", *UPDATED)
+INSERT = f"""INSERT INTO entry ({", ".join(STORED)}, hits)
+    VALUES ({", ".join("?" * len(STORED))}, 0)"""  # noqa: S608 - constants only
+UPSERT = f"""{INSERT} ON CONFLICT (id) DO UPDATE SET hits = 0,
+    {", ".join(f"{column} = excluded.{column}" for column in UPDATED)}
+    WHERE key = excluded.key AND namespace = excluded.namespace AND function = excluded.function"""
+"""Leaves key and scope alone, and so the index over scopes; changes nothing where they differ."""
 
 FIGURES = struct.Struct("<4d2q")
 NO_TOKENS = -1
+
+
+def id_of(key: str) -> int:
+    """The row of a key."""
+    return int.from_bytes(sha256(key.encode()).digest()[:8], "big", signed=True)
 
 
 def checksum(key: str, entry: Entry) -> int:
@@ -47,8 +56,9 @@ def checksum(key: str, entry: Entry) -> int:
 
 
 def row_of(key: str, entry: Entry, now: float) -> tuple[Any, ...]:
-    """The values for `UPSERT`."""
+    """The values for `INSERT`."""
     return (
+        id_of(key),
         key,
         entry.scope.namespace,
         entry.scope.function,
@@ -66,6 +76,14 @@ def row_of(key: str, entry: Entry, now: float) -> tuple[Any, ...]:
         len(entry.value),
         now,
     )
+
+
+def write_entry(raw: sqlite3.Connection, key: str, entry: Entry, now: float) -> None:
+    """Store or replace one entry, inside the caller's transaction."""
+    row = row_of(key, entry, now)
+    if raw.execute(UPSERT, row).rowcount == 0:
+        raw.execute("DELETE FROM entry WHERE id = ?", (row[0],))
+        raw.execute(INSERT, row)
 
 
 def read_entry(key: str, row: tuple[Any, ...], now: float) -> Entry | Nothing:

@@ -21,7 +21,7 @@ from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.mounts import network_filesystem
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
-from llmcache.clock import Clock
+from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import BackendUnavailableError, BackendWarning
 
 __all__ = ["Sessions"]
@@ -37,6 +37,13 @@ MOST_REOPENINGS = 2
 
 MOST_SET_ASIDE = 3
 """Damaged files that one backend sets aside; a disk that damages each new one is left alone."""
+
+
+TRUSTED_FOR = 0.01
+"""Seconds for which reads do not look again whether the path leads to the same file: the look
+takes a fifth of a read. Writes always look."""
+
+monotonic = SYSTEM.monotonic  # how old a look at the file is, whatever time the entries live in
 
 
 class Here(threading.local):
@@ -75,15 +82,33 @@ class Sessions:
     def attempt(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T | Undone:
-        """Do `work` on this thread's connection if that can be done at once."""
+        """Read by `work` on this thread's connection if that can be done at once."""
         connection = self.here.connection
-        if connection is None or connection.file != self.store.identity():
+        if connection is None:
             return UNDONE
+        now = monotonic()
+        if now - connection.checked > TRUSTED_FOR:
+            if connection.file != self.store.identity():
+                return UNDONE
+            connection.checked = now
         try:
             with connection.gate:
                 return work(connection, *args, **kwargs)
         except FAILURES:
             return UNDONE
+
+    def read(
+        self,
+        operation: str,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `perform`, for what only reads: may not see at once that the file was replaced."""
+        done = self.attempt(work, *args, **kwargs)
+        if done is not UNDONE:
+            return done
+        return self.perform(operation, work, *args, **kwargs)
 
     def perform(
         self,
@@ -103,9 +128,6 @@ class Sessions:
         Raises:
             BackendError: It could not be done.
         """
-        done = self.attempt(work, *args, **kwargs)
-        if done is not UNDONE:
-            return done
         return self.persist(operation, lambda connection: work(connection, *args, **kwargs))
 
     def persist(self, operation: str, work: Callable[[Connection], T]) -> T:

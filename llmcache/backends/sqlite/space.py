@@ -82,15 +82,15 @@ def evict(raw: sqlite3.Connection, excess: Excess, now: float, keep: str = "") -
     Expired ones go first, all that the batch holds: they serve nobody.
     """
     gone = raw.execute(
-        """SELECT rowid, size FROM entry WHERE coalesce(stale_until, expires) <= ? AND key <> ?
+        """SELECT id, size FROM entry WHERE coalesce(stale_until, expires) <= ? AND key <> ?
         ORDER BY coalesce(stale_until, expires) LIMIT ?""",
         (now, keep, BATCH),
     ).fetchall()
     freed = sum(size + ROW_OVERHEAD for _, size in gone)
-    doomed = [rowid for rowid, _ in gone]
+    doomed = [row for row, _ in gone]
     if len(doomed) < excess.entries or freed < excess.bytes:
         doomed += least_used(raw, excess, freed, doomed, keep)
-    raw.executemany("DELETE FROM entry WHERE rowid = ?", [(rowid,) for rowid in doomed])
+    raw.executemany("DELETE FROM entry WHERE id = ?", [(row,) for row in doomed])
     return len(doomed)
 
 
@@ -100,13 +100,13 @@ def least_used(
     """The entries that go next: as few as it takes, as many as the batch still holds."""
     chosen: list[int] = []
     already = set(doomed)
-    rows = raw.execute("SELECT rowid, size, key FROM entry ORDER BY used LIMIT ?", (2 * BATCH,))
-    for rowid, size, key in rows.fetchall():
+    rows = raw.execute("SELECT id, size, key FROM entry ORDER BY used LIMIT ?", (2 * BATCH,))
+    for row, size, key in rows.fetchall():
         count = len(doomed) + len(chosen)
         if count >= BATCH or (count >= excess.entries and freed >= excess.bytes):
             break
-        if rowid not in already and key != keep:
-            chosen.append(rowid)
+        if row not in already and key != keep:
+            chosen.append(row)
             freed += size + ROW_OVERHEAD
     return chosen
 
@@ -114,7 +114,7 @@ def least_used(
 def remove_expired(raw: sqlite3.Connection, now: float) -> int:
     """Remove up to `BATCH` entries that nobody may be served any more; how many."""
     return raw.execute(
-        """DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry
+        """DELETE FROM entry WHERE id IN (SELECT id FROM entry
         WHERE coalesce(stale_until, expires) <= ? LIMIT ?)""",
         (now, BATCH),
     ).rowcount

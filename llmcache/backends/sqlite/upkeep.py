@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
+from collections.abc import Sequence
 
 from llmcache.backends.base import Listed, Scope
 from llmcache.backends.sqlite import epochs
@@ -14,19 +16,19 @@ from llmcache.clock import Clock
 
 __all__ = ["Upkeep"]
 
-PAGE_OF_LISTING = 200
 VACUUM_STEP = 256
 
 LONE_MANIFEST = 86_400.0
 """Seconds that a manifest without entries is kept: it is written before its first entry."""
 
-LISTING = """SELECT rowid, CAST(key AS BLOB) AS key, CAST(namespace AS BLOB) AS namespace,
+LINE = """SELECT CAST(key AS BLOB) AS key, CAST(namespace AS BLOB) AS namespace,
     CAST(function AS BLOB) AS function, created, expires, stale_until, used, hits, size, seconds,
     CAST(model AS BLOB) AS model, input_tokens, output_tokens,
-    CAST(manifest AS BLOB) AS manifest, parts FROM entry"""
+    CAST(manifest AS BLOB) AS manifest, parts FROM entry WHERE id = ?"""
 
-Place = tuple[float, int]
-"""Where a listing goes on: creation time and row of the last line."""
+NEWEST = "SELECT id FROM entry"
+ORDER = "ORDER BY created DESC, id LIMIT ?"
+OF_SCOPE = "WHERE namespace = ? AND function = ?"
 
 
 class Upkeep:
@@ -37,19 +39,21 @@ class Upkeep:
         self.now = clock.time
         self.usage = usage
 
-    def list_page(
-        self, connection: Connection, scope: Scope | None, after: Place | None, limit: int
-    ) -> tuple[list[Listed], Place | None]:
-        """Some lines of a listing, and where the next ones begin; None: nowhere."""
-        clauses, values = conditions(scope, after)
+    def list_rows(self, connection: Connection, scope: Scope | None, limit: int) -> array[int]:
+        """Row numbers, those of the newest entries first: eight bytes an entry, from an index."""
+        if scope is None:
+            rows = connection.raw.execute(f"{NEWEST} {ORDER}", (limit,))
+        else:
+            names = (scope.namespace, scope.function)
+            rows = connection.raw.execute(f"{NEWEST} {OF_SCOPE} {ORDER}", (*names, limit))
+        return array("q", (row for (row,) in rows))
+
+    def list_lines(self, connection: Connection, rows: Sequence[int]) -> list[Listed]:
+        """The lines for row numbers; those that are gone meanwhile are left out."""
         cursor = connection.raw.cursor()
         cursor.row_factory = sqlite3.Row
-        rows = cursor.execute(
-            f"{LISTING} {clauses} ORDER BY created DESC, rowid DESC LIMIT ?",
-            (*values, min(limit, PAGE_OF_LISTING)),
-        ).fetchall()
-        place = (rows[-1]["created"], rows[-1]["rowid"]) if rows else None
-        return [read_listed(row) for row in rows], place
+        found = (cursor.execute(LINE, (row,)).fetchone() for row in rows)
+        return [read_listed(row) for row in found if row is not None]
 
     def count(self, connection: Connection, scope: Scope | None) -> int:
         """The number of entries."""
@@ -106,16 +110,3 @@ class Upkeep:
             connection.raw.execute(
                 "INSERT OR IGNORE INTO manifest VALUES (?, ?, ?)", (digest, self.now(), parts)
             )
-
-
-def conditions(scope: Scope | None, after: Place | None) -> tuple[str, tuple[object, ...]]:
-    """The WHERE of a listing and its values."""
-    clauses: list[str] = []
-    values: tuple[object, ...] = ()
-    if scope is not None:
-        clauses.append("namespace = ? AND function = ?")
-        values += (scope.namespace, scope.function)
-    if after is not None:
-        clauses.append("(created, rowid) < (?, ?)")
-        values += after
-    return (f"WHERE {' AND '.join(clauses)}" if clauses else ""), values

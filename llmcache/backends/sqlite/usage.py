@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from llmcache.backends.sqlite import fork
+from llmcache.backends.sqlite.rows import id_of
 
 __all__ = ["Usage"]
 
@@ -61,8 +62,8 @@ class Usage:
         self.overdue = False
         try:
             raw.executemany(
-                "UPDATE entry SET used = max(used, ?), hits = hits + ? WHERE key = ?",
-                [(used, count, key) for key, (used, count) in uses.items()],
+                "UPDATE entry SET used = max(used, ?), hits = hits + ? WHERE id = ?",
+                [(used, count, id_of(key)) for key, (used, count) in uses.items()],
             )
         except BaseException:
             self.uses = {**uses, **self.uses}
