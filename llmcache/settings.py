@@ -15,7 +15,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -95,8 +95,8 @@ class Settings:
     mode: Mode = Mode.ON
     disable: bool = False
     previews: bool = False
-    encryption_key: tuple[bytes, ...] = ()
-    encryption_key_file: tuple[bytes, ...] = ()
+    encryption_key: tuple[bytes, ...] = field(default=(), repr=False)
+    encryption_key_file: tuple[bytes, ...] = field(default=(), repr=False)
     stale_if_error: float = 0.0
     stale_while_revalidate: float = 0.0
     on_backend_error: Literal["warn", "raise"] = "warn"
@@ -112,7 +112,7 @@ class Settings:
         return self.encryption_key or self.encryption_key_file
 
 
-NAMES = tuple(field.name for field in fields(Settings))
+NAMES = tuple(each.name for each in fields(Settings))
 DEFAULTS = Settings()
 
 

@@ -50,7 +50,7 @@ def refused(name: str, value: object, allowed: str, *, secret: bool = False) -> 
 def read_ttl(value: Any, name: str) -> TimeToLive:
     """None and callables as they are, all else as a duration in seconds."""
     if value is None or (callable(value) and not isinstance(value, type)):
-        return value  # type: ignore[no-any-return]
+        return value
     return parse_duration(value, name=name)
 
 

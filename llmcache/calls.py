@@ -1,0 +1,105 @@
+"""A call of a decorated function of each kind, from its arguments to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any
+
+from llmcache.engine import aanswer, answer
+from llmcache.errors import CacheMissError, UncacheableArgumentError
+from llmcache.events import Bypass
+from llmcache.question import Plan
+from llmcache.settings import Mode
+from llmcache.subject import Arguments, Kind, Variant
+
+__all__ = ["AWAITED", "CALLS"]
+
+AWAITED = (Kind.ASYNC, Kind.ASYNC_ITEMS)
+"""The kinds whose handle is awaited."""
+
+
+def refused(plan: Plan, error: UncacheableArgumentError) -> None:
+    """An argument that cannot be keyed: a bypass where that was chosen, else the error.
+
+    Raises:
+        UncacheableArgumentError: With `on_uncacheable="raise"`.
+        CacheMissError: In mode `offline`.
+    """
+    function = plan.scope.function
+    if plan.settings.mode is Mode.OFFLINE:
+        raise CacheMissError(
+            f"Mode is offline and this call of {function} has no key: {error}", function=function
+        ) from error
+    if plan.settings.on_uncacheable == "raise":
+        raise error
+    plan.tally.warn_uncacheable(function, error)
+    plan.tally.tell(Bypass(function=function, reason="uncacheable"))
+
+
+def call_sync(variant: Variant, call: Arguments) -> Any:
+    """Call a plain function."""
+    plan = variant.plan()
+    if bypassed(plan):
+        return call.run()
+    try:
+        question = variant.question(plan, call)
+    except UncacheableArgumentError as error:
+        refused(plan, error)
+        return call.run()
+    return answer(question)
+
+
+async def call_async(variant: Variant, call: Arguments) -> Any:
+    """Call a coroutine function."""
+    plan = variant.plan()
+    if bypassed(plan):
+        return await call.run()
+    try:
+        question = await variant.aquestion(plan, call)
+    except UncacheableArgumentError as error:
+        refused(plan, error)
+        return await call.run()
+    return await aanswer(question)
+
+
+def call_items(variant: Variant, call: Arguments) -> Iterator[Any]:
+    """Call a generator function: nothing happens before the first item is asked for."""
+    yield from call_sync(variant, call)
+
+
+async def call_async_items(variant: Variant, call: Arguments) -> AsyncGenerator[Any, None]:
+    """Call an async generator function."""
+    items = await call_async(variant, call._replace(run=awaitable(call.run)))
+    async with aclosing(items):
+        async for item in items:
+            yield item
+
+
+def awaitable(run: Callable[[], Any]) -> Callable[[], Coroutine[Any, Any, Any]]:
+    """An async generator function as the engine runs it: awaited for the generator."""
+
+    async def generator() -> Any:
+        return run()
+
+    return generator
+
+
+CALLS: Mapping[Kind, Callable[[Variant, Arguments], Any]] = MappingProxyType(
+    {
+        Kind.SYNC: call_sync,
+        Kind.ASYNC: call_async,
+        Kind.ITEMS: call_items,
+        Kind.ASYNC_ITEMS: call_async_items,
+    }
+)
+"""How a function of each kind is called; chosen once, at decoration."""
+
+
+def bypassed(plan: Plan) -> bool:
+    """Whether the mode keeps the cache out of this call; then that is counted."""
+    if plan.settings.mode is not Mode.OFF:
+        return False
+    plan.tally.tell(Bypass(function=plan.scope.function, reason="mode"))
+    return True

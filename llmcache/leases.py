@@ -1,0 +1,108 @@
+"""Keeping the leases of this process alive while it computes, and how to wait for others'.
+
+One daemon thread renews all of them, at a third of their life, and ends when there is none left
+to renew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llmcache.backends.base import Leasing
+
+__all__ = ["LIFE", "POLL_FIRST", "Renewals", "new_token", "next_pause", "renewals"]
+
+LIFE = 6.0
+"""Seconds a lease lives unrenewed: a killed leader on another machine is replaced after it."""
+
+POLL_FIRST = 0.01
+POLL_LAST = 0.25
+logger = logging.getLogger("llmcache")
+
+
+def new_token() -> str:
+    """A name for one computation, unique among all machines."""
+    return secrets.token_hex(16)
+
+
+def next_pause(pause: float) -> float:
+    """How long to wait before the next look at another process's lease, in seconds.
+
+    Grows by half from 10 to 250 ms, with a jitter of a quarter, so that many waiters spread out.
+    """
+    return min(pause * 1.5, POLL_LAST) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A lease that this process holds."""
+
+    leasing: Leasing
+    key: str
+    token: str
+
+
+class Renewals:
+    """The leases that this process holds at the moment."""
+
+    def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """In a forked child: the parent's leases are the parent's."""
+        self.changed = threading.Condition()
+        self.kept: set[Kept] = set()
+        self.thread: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def keep(self, leasing: Leasing | None, key: str, token: str) -> Iterator[None]:
+        """Renew the lease until the block is left; None: there is none to renew."""
+        if leasing is None:
+            yield
+            return
+        lease = Kept(leasing, key, token)
+        with self.changed:
+            self.kept.add(lease)
+            if self.thread is None:
+                self.thread = threading.Thread(
+                    target=self.renew_all, name="llmcache-leases", daemon=True
+                )
+                self.thread.start()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.kept.discard(lease)
+
+    def renew_all(self) -> None:
+        """The thread: a round of renewals every third of a lease's life."""
+        while True:
+            with self.changed:
+                self.changed.wait(LIFE / 3)
+                if not self.kept:
+                    self.thread = None
+                    return
+                round_ = tuple(self.kept)
+            for lease in round_:
+                self.renew(lease)
+
+    def renew(self, lease: Kept) -> None:
+        """Renew one; one that is lost costs at most a second call elsewhere."""
+        try:
+            renewed = lease.leasing.renew(lease.key, lease.token, LIFE)
+        except Exception:
+            logger.debug("A lease could not be renewed", exc_info=True)
+            return
+        if not renewed:
+            logger.debug("The lease of %s was lost while computing", lease.key)
+
+
+renewals = Renewals()
+os.register_at_fork(after_in_child=renewals.begin_anew)

@@ -1,0 +1,250 @@
+"""One call as the engine sees it: what is asked, what it goes by, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmcache.backends.base import Entry, Nothing, Scope
+from llmcache.codecs import Framing, ResultCodec, Usage, split
+from llmcache.events import BackendFailure, listened
+from llmcache.lookup import Outcome, judge
+from llmcache.settings import Settings
+from llmcache.store import Failed, Store
+from llmcache.tally import Tally
+
+__all__ = [
+    "ASYNC_ITEMS",
+    "AWAITED",
+    "ITEMS",
+    "Answer",
+    "KeptParts",
+    "Plan",
+    "Question",
+    "Turn",
+    "outcome_of",
+    "report",
+    "restore",
+    "revive",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptParts:
+    """What a key is made of, as it is kept beside an entry.
+
+    Attributes:
+        call: JSON of the parts that differ by call.
+        manifest: The digest of those that all calls share.
+        shared: JSON of those.
+    """
+
+    call: bytes
+    manifest: str
+    shared: bytes
+
+
+ITEMS = b"\0i"
+ASYNC_ITEMS = b"\0I"
+AWAITED = b"\0a"
+"""What a function returned where it is not a result: a stream, an async stream, an awaitable.
+
+They stand before the codec's own bytes, which never begin with a NUL.
+"""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What all calls of one function under the same settings have in common.
+
+    Attributes:
+        reader_ttl: The time to live in seconds that its callers judge by; None where it is a
+            callable, which has been asked when storing.
+        keep_if: The user's predicate, or None for the rule of `reason_not_to_keep`.
+        keying: What keys are made with; further ones, with older encryption keys, only looked up.
+        kept_manifests: The manifests that are known to be in the store.
+    """
+
+    settings: Settings
+    scope: Scope
+    store: Store
+    framing: Framing
+    tally: Tally
+    keep_if: Callable[[Any], object] | None = None
+    keying: tuple[Mapping[str, Any], ...] = ()
+    reader_ttl: float | None = None
+    kept_manifests: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        ttl = self.settings.ttl
+        self.reader_ttl = None if callable(ttl) else ttl
+
+
+@dataclass(slots=True)
+class Question:
+    """One call with everything that is needed to answer it.
+
+    Attributes:
+        key: The digest.
+        function: Runs the user's function with this call's arguments.
+        parts: What the key is made of; asked at most once, before the function runs, as it may
+            change its arguments.
+        former: The digests it had under older encryption keys, looked up when `key` is absent.
+        mark: Put before what is stored: what the function returned where it is not a result.
+        patience: Seconds that storage may still add to this call.
+        reachable: False once the store failed in this call: it is not asked again.
+        stored_as: The digest under which it was found, where that is a former one.
+        began: When it was asked, by the monotonic clock; 0.0 where nobody listens.
+    """
+
+    plan: Plan
+    key: str
+    codec: ResultCodec
+    function: Callable[[], Any]
+    parts: Callable[[], KeptParts]
+    former: Callable[[], tuple[str, ...]] | None = None
+    mark: bytes = b""
+    patience: float = 0.0
+    reachable: bool = True
+    stored_as: str = ""
+    began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.patience = self.plan.settings.backend_timeout
+        if listened():
+            self.began = self.plan.settings.clock.monotonic()
+
+    @property
+    def seat(self) -> tuple[int, Scope, str]:
+        """What callers of the same question share: backend, scope and key."""
+        return id(self.plan.store.backend), self.plan.scope, self.key
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What every event says."""
+        plan = self.plan
+        return {
+            "function": plan.scope.function,
+            "key": self.key,
+            "backend": plan.store.description,
+        }
+
+    @property
+    def associated(self) -> bytes:
+        """What a sealed entry is bound to, so that it cannot be moved to another key."""
+        return bytes.fromhex(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """It is ours to compute.
+
+    Attributes:
+        epoch: What storing the answer is bound to; None: nothing will be stored.
+        token: Of our lease; empty: we hold none.
+        parts: What the key is made of, for the entry.
+    """
+
+    epoch: int | None
+    token: str
+    parts: KeptParts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a computation came to.
+
+    Attributes:
+        value: The leader's own: restored from what was stored, or the function's object.
+        data: What every other caller restores its own copy from; None: it could not be encoded.
+        outdated: It was invalidated while it was computed: only the leader may have it.
+        found: The entry, where another process computed it.
+        waited: Whether that process was waited for.
+        turn: For a stream or an awaitable, what storing its result later goes by.
+        usage: What the model says it took, where it says so.
+        seconds: What the function took.
+    """
+
+    value: Any
+    data: bytes | None = None
+    outdated: bool = False
+    found: Entry | None = None
+    waited: bool = False
+    turn: Turn | None = None
+    usage: Usage | None = None
+    seconds: float = 0.0
+
+
+def outcome_of(question: Question, found: Entry | Nothing) -> Outcome:
+    """What this caller may do with what was found."""
+    settings = question.plan.settings
+    return judge(
+        found,
+        settings.clock.time(),
+        ttl=question.plan.reader_ttl,
+        stale_while_revalidate=settings.stale_while_revalidate,
+        stale_if_error=settings.stale_if_error,
+    )
+
+
+def restore(question: Question, entry: Entry) -> bytes:
+    """The codec's bytes out of an entry.
+
+    Raises:
+        Unreadable: When the frame is damaged, newer, or sealed with another key.
+    """
+    associated = bytes.fromhex(question.stored_as) if question.stored_as else question.associated
+    return question.plan.framing.unpack(entry.value, associated)
+
+
+def report(question: Question, failed: Failed) -> None:
+    """A failure of the store: counted, told, warned of once, or raised where that was asked for.
+
+    Raises:
+        BackendError: With `on_backend_error="raise"`.
+    """
+    question.reachable = False
+    question.plan.tally.tell(
+        BackendFailure(
+            **question.names,
+            operation=failed.operation,
+            error=str(failed.error),
+        )
+    )
+    if question.plan.settings.on_backend_error == "raise":
+        raise failed.error
+    question.plan.tally.warn_backend(question.plan.scope.function, str(failed.error))
+
+
+def revive(question: Question, data: bytes) -> Any:
+    """A new copy of what was stored, in the form in which the function would return it.
+
+    Raises:
+        Unreadable: When the codec cannot restore it.
+    """
+    mark = data[:2]
+    if mark == ITEMS:
+        return copies(question.codec, split(data[2:]))
+    if mark == ASYNC_ITEMS:
+        return async_copies(question.codec, split(data[2:]))
+    if mark == AWAITED:
+        value = question.codec.load(data[2:])
+        return value if question.mark == AWAITED else ready(value)
+    return question.codec.load(data)
+
+
+async def ready(value: Any) -> Any:
+    """What a function that returns an awaitable returns on a hit."""
+    return value
+
+
+def copies(codec: ResultCodec, dumped: Sequence[bytes]) -> Iterator[Any]:
+    """Replay a stored stream."""
+    return (codec.load(data) for data in dumped)
+
+
+async def async_copies(codec: ResultCodec, dumped: Sequence[bytes]) -> AsyncIterator[Any]:
+    """As `copies`, async."""
+    for data in dumped:
+        yield codec.load(data)

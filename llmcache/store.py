@@ -1,0 +1,232 @@
+"""One face for every backend, whatever it can do, with its failures as values.
+
+The engine says what it wants (`Operation`); here it is decided which ability of the backend gives
+it, and what stands in where there is none: a backend without leases grants every claim, one
+without epochs has them kept in this process. This is the one place where an exception of a
+backend ends; it comes out as `Failed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from llmcache.backends.base import (
+    AsyncLeasing,
+    Backend,
+    Claim,
+    Entry,
+    Epochs,
+    Leasing,
+    Manifests,
+    Nothing,
+    Scope,
+    able,
+)
+from llmcache.errors import BackendError, BackendUnavailableError
+
+__all__ = ["Failed", "ProcessEpochs", "Store", "in_worker", "store_of"]
+
+Done = TypeVar("Done")
+logger = logging.getLogger("llmcache")
+WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The backend failed in `operation`."""
+
+    operation: str
+    error: BackendError
+
+
+class ProcessEpochs:
+    """Epochs for a backend that has none: they hold in this process only."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.lock = threading.Lock()
+        self.last = 0
+        self.begun: dict[str | Scope, int] = {}
+
+    def epoch(self, key: str, scope: Scope) -> int:
+        """See `Epochs.epoch`."""
+        return max(self.begun.get(key, 0), self.begun.get(scope, 0))
+
+    def put_if(self, key: str, entry: Entry, epoch: int) -> bool:
+        """See `Epochs.put_if`."""
+        with self.lock:
+            if self.epoch(key, entry.scope) != epoch:
+                return False
+            self.backend.put(key, entry)
+            return True
+
+    def begin(self, what: str | Scope) -> int:
+        """A new epoch for a key or a scope."""
+        with self.lock:
+            self.last += 1
+            self.begun[what] = self.last
+            return self.last
+
+    def advance(self, key: str, scope: Scope) -> int:  # noqa: ARG002 - the protocol's signature
+        """See `Epochs.advance`."""
+        return self.begin(key)
+
+    def invalidate(self, key: str, scope: Scope) -> bool:  # noqa: ARG002 - the protocol's signature
+        """See `Epochs.invalidate`."""
+        self.begin(key)
+        return self.backend.delete(key)
+
+    def clear(self, scope: Scope) -> int:
+        """A new epoch; the entries cannot be found by their scope here, so none is removed."""
+        self.begin(scope)
+        raise BackendUnavailableError(
+            f"{self.backend.description} cannot remove the entries of one function: "
+            "it has neither `clear` nor a listing. Invalidate them one by one.",
+            backend=self.backend.description,
+            operation="clear",
+        )
+
+
+class Store:
+    """A backend as the engine uses it: sync operations, and the same in asyncio.
+
+    Every operation returns what the backend's method returns, or `Failed`.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.description = backend.description
+        self.leasing = able(backend, Leasing)
+        self.epochs: Epochs = able(backend, Epochs) or ProcessEpochs(backend)
+        self.manifests = able(backend, Manifests)
+        native = able(backend, AsyncLeasing)
+        self.native = () if native is None else NATIVE
+        self.operations: dict[str, Callable[..., Any]] = {
+            "get": backend.get,
+            "claim": self.leasing.claim if self.leasing else self.claim_unleased,
+            "settle": self.leasing.settle if self.leasing else self.settle_unleased,
+            "release": self.leasing.release if self.leasing else release_nothing,
+            "epoch": self.epochs.epoch,
+            "put_if": self.epochs.put_if,
+            "advance": self.epochs.advance,
+            "invalidate": self.epochs.invalidate,
+            "clear": self.epochs.clear,
+            "put_manifest": self.manifests.put_manifest if self.manifests else keep_nothing,
+        }
+
+    def claim_unleased(
+        self,
+        key: str,
+        scope: Scope,
+        token: str,  # noqa: ARG002 - the protocol's signature
+        seconds: float,  # noqa: ARG002 - as above
+        *,
+        max_age: float | None,  # noqa: ARG002 - as above
+    ) -> Claim:
+        """`Leasing.claim` without leases; the epoch first, so that no change is missed."""
+        epoch = self.epochs.epoch(key, scope)
+        return Claim(self.backend.get(key), epoch)
+
+    def settle_unleased(self, key: str, token: str, entry: Entry, epoch: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """`Leasing.settle` for a backend without leases."""
+        return self.epochs.put_if(key, entry, epoch)
+
+    def get(self, key: str) -> Entry | Nothing | Failed:
+        """`Backend.get`; the hot path, so that it is spelled out."""
+        try:
+            return self.backend.get(key)
+        except Exception as error:  # noqa: BLE001 - whatever a backend raises must not fail the call
+            return self.failed("get", error)
+
+    async def aget(self, key: str) -> Entry | Nothing | Failed:
+        """As `get`, async."""
+        try:
+            return await self.backend.aget(key)
+        except Exception as error:  # noqa: BLE001 - as in get
+            return self.failed("get", error)
+
+    def run(self, operation: str, *arguments: Any, **named: Any) -> Any:
+        """Run one of `operations`."""
+        try:
+            return self.operations[operation](*arguments, **named)
+        except Exception as error:  # noqa: BLE001 - as in get
+            return self.failed(operation, error)
+
+    async def arun(self, operation: str, *arguments: Any, **named: Any) -> Any:
+        """As `run`, async: natively, at once, or in a worker thread, as the backend is."""
+        try:
+            if operation in self.native:
+                return await getattr(self.backend, f"a{operation}")(*arguments, **named)
+            if not self.backend.blocking:
+                return self.operations[operation](*arguments, **named)
+            return await in_worker(
+                functools.partial(self.operations[operation], *arguments, **named)
+            )
+        except Exception as error:  # noqa: BLE001 - as in get
+            return self.failed(operation, error)
+
+    def failed(self, operation: str, error: Exception) -> Failed:
+        """Any failure as a `BackendError`."""
+        if not isinstance(error, BackendError):
+            logger.debug("%s failed in %s", self.description, operation, exc_info=error)
+            known = BackendUnavailableError(
+                f"{self.description} failed in {operation}: {type(error).__name__}: {error}",
+                backend=self.description,
+                operation=operation,
+            )
+            known.__cause__ = error
+            error = known
+        return Failed(operation, error)
+
+
+NATIVE = ("claim", "settle", "release", "invalidate", "advance", "clear")
+
+
+def release_nothing(key: str, token: str) -> None:
+    """`Leasing.release` where there are no leases."""
+
+
+def keep_nothing(digest: str, parts: bytes) -> None:
+    """`Manifests.put_manifest` where they cannot be kept."""
+
+
+@functools.cache
+def workers() -> ThreadPoolExecutor:
+    """Our own threads: a full default executor of the user's must not hold up the cache."""
+    return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="llmcache")
+
+
+os.register_at_fork(after_in_child=workers.cache_clear)
+
+
+def in_worker(work: Callable[[], Done]) -> Coroutine[Any, Any, Done]:
+    """Run `work` in a worker thread, in this context, and await it."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+
+    async def awaited() -> Done:
+        return await loop.run_in_executor(workers(), context.run, work)
+
+    return awaited()
+
+
+stores: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
+
+
+def store_of(backend: Backend) -> Store:
+    """The one store of a backend, so that all its functions see the same epochs."""
+    known = stores.get(id(backend))
+    if known is not None and known.backend is backend:
+        return known
+    stores[id(backend)] = store = Store(backend)
+    return store

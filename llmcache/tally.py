@@ -1,0 +1,105 @@
+"""What a function's calls came to: counted always, told to whoever listens."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import NamedTuple
+
+from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
+from llmcache.events import Event, emit
+
+__all__ = ["CacheInfo", "Tally"]
+
+
+class CacheInfo(NamedTuple):
+    """The counters of one decorated function in this process.
+
+    Attributes:
+        hits: Calls answered from the store.
+        misses: Calls for which the function ran.
+        stale: Calls answered by an expired entry.
+        waits: Calls answered by another caller's running call.
+        errors: Failures of the store; the calls went on.
+        bypassed: Calls in which the cache had no part.
+        currsize: Entries stored now, of all processes; None where the backend cannot count.
+    """
+
+    hits: int
+    misses: int
+    stale: int
+    waits: int
+    errors: int
+    bypassed: int
+    currsize: int | None
+
+
+COUNTERS = {
+    "Hit": "hits",
+    "Miss": "misses",
+    "Stale": "stale",
+    "Wait": "waits",
+    "BackendFailure": "errors",
+    "Bypass": "bypassed",
+}
+
+
+class Tally:
+    """The counters of one function, and the warnings that it has given once."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.hits = 0
+        self.counts = dict.fromkeys(COUNTERS.values(), 0)
+        self.warned: set[str] = set()
+
+    def count_hit(self) -> None:
+        """A hit that nobody listens to: the one thing that is done for it."""
+        with self.lock:
+            self.hits += 1
+
+    def tell(self, event: Event) -> None:
+        """Count an event and hand it on."""
+        counter = COUNTERS.get(type(event).__name__)
+        if counter is not None:
+            with self.lock:
+                self.counts[counter] += 1
+        emit(event)
+
+    def warn_once(self, about: str, text: str, category: type[LLMCacheWarning]) -> None:
+        """Warn, once per function and subject."""
+        with self.lock:
+            known = about in self.warned
+            self.warned.add(about)
+        if not known:
+            warnings.warn(text, category, stacklevel=2)
+
+    def warn_unstored(self, function: str, where: str, reason: str) -> None:
+        """A result was returned and not stored."""
+        self.warn_once(
+            "result",
+            f"A result of {function} was returned but not stored: {where}: {reason}. "
+            "Each call of this kind calls the model again. Declare the type that is returned "
+            "(a return annotation or response_model=), or register_codec() for a foreign one.",
+            UncacheableResultWarning,
+        )
+
+    def warn_backend(self, function: str, text: str) -> None:
+        """The store failed; the call went on."""
+        self.warn_once(
+            "backend",
+            f"{text} Calls of {function} go on without the cache; further failures are counted "
+            "in cache_info().errors and told as BackendFailure events.",
+            BackendWarning,
+        )
+
+    def warn_uncacheable(self, function: str, error: Exception) -> None:
+        """A call ran uncached because an argument has no stable form."""
+        self.warn_once("argument", f"{function} ran uncached: {error}", UncacheableResultWarning)
+
+    def info(self, currsize: int | None) -> CacheInfo:
+        """The counters now."""
+        with self.lock:
+            counts = dict(self.counts)
+            counts["hits"] += self.hits
+        return CacheInfo(**counts, currsize=currsize)

@@ -1,0 +1,163 @@
+"""What a call comes to, once it is known what was found, and what is told of it.
+
+Pure but for the telling: each function counts the call under exactly one event.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from llmcache.backends.base import Entry, Nothing
+from llmcache.codecs import Unreadable, Usage
+from llmcache.errors import BackendError, CacheMissError
+from llmcache.events import Event, Hit, Miss, Stale, Wait, listened
+from llmcache.lookup import Absent, Expired, Fresh
+from llmcache.lookup import Stale as StaleEntry
+from llmcache.question import Answer, Question, outcome_of, report, restore, revive
+from llmcache.settings import Mode
+from llmcache.store import Failed
+from llmcache.streams import AsyncSharedStream, SharedStream
+
+__all__ = ["Call", "Serve", "for_follower", "for_leader", "stale_after", "verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The value for the caller; `refresh`: it is to be computed anew behind his back."""
+
+    value: Any
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The function must run. `reserve`: what may be served if it raises."""
+
+    reason: str
+    reserve: Entry | None = None
+
+
+def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve | Call:
+    """Decide on what was found; None: nothing was looked for, as in a refresh.
+
+    Raises:
+        CacheMissError: In mode `offline`, when there is nothing to serve.
+        BackendError: With `on_backend_error="raise"`.
+    """
+    offline = question.plan.settings.mode is Mode.OFFLINE
+    if found is None:
+        return Call("refresh")
+    if isinstance(found, Failed):
+        if not offline:
+            report(question, found)
+        return missed(question, "the backend failed", offline=offline)
+    outcome = outcome_of(question, found)
+    if isinstance(outcome, Fresh | StaleEntry) or (offline and isinstance(outcome, Expired)):
+        return read(question, outcome, offline=offline)
+    if isinstance(outcome, Expired):
+        return Call("expired", outcome.entry if outcome.covers_errors else None)
+    reason = "absent" if isinstance(outcome, Absent) else unreadable(outcome.reason)
+    return missed(question, reason, offline=offline)
+
+
+def unreadable(reason: str) -> str:
+    """The reason of a miss, for what is there and cannot be restored."""
+    return f"unreadable: {reason}"
+
+
+def read(
+    question: Question, outcome: Fresh | StaleEntry | Expired, *, offline: bool
+) -> Serve | Call:
+    """Serve an entry, or miss when it cannot be restored."""
+    try:
+        value = revive(question, restore(question, outcome.entry))
+    except Unreadable as error:
+        return missed(question, unreadable(error.reason), offline=offline)
+    return served(question, outcome, value)
+
+
+def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any) -> Serve:
+    """Count a served entry."""
+    if isinstance(outcome, Fresh):
+        if listened():
+            tell(question, Hit, outcome.entry, age=outcome.age)
+        else:
+            question.plan.tally.count_hit()
+        return Serve(value)
+    offline = question.plan.settings.mode is Mode.OFFLINE
+    reason = "offline" if offline else "revalidate"
+    tell(question, Stale, outcome.entry, age=outcome.age, reason=reason)
+    return Serve(value, refresh=not offline and question.plan.settings.mode is not Mode.READONLY)
+
+
+def missed(question: Question, reason: str, *, offline: bool) -> Call:
+    """A miss: a call, or in mode `offline` an error."""
+    if not offline:
+        return Call(reason)
+    function = question.plan.scope.function
+    raise CacheMissError(
+        f"Mode is offline and no answer to this call of {function} is stored ({reason}), "
+        f"key {question.key[:12]}…. Call it once in mode 'on' to store one; "
+        "cache_explain with the same arguments tells what differs from what is stored.",
+        function=function,
+        key=question.key,
+        explanation=reason,
+    )
+
+
+def for_leader(question: Question, call: Call, answer: Answer) -> Any:
+    """The value for the caller whose call it was."""
+    if answer.found is None:
+        tell(question, Miss, answer.usage, seconds=answer.seconds, reason=call.reason)
+    else:
+        tell(question, Wait if answer.waited else Hit, answer.found)
+    return answer.value
+
+
+def for_follower(question: Question, answer: Answer) -> Any:
+    """The value for a caller who waited: a copy of his own wherever one can be made.
+
+    Raises:
+        Unreadable: Never for what was dumped and proven a moment ago.
+    """
+    tell(question, Wait, answer.usage)
+    if answer.data is not None:
+        return revive(question, answer.data)
+    if isinstance(answer.value, SharedStream | AsyncSharedStream):
+        return answer.value
+    try:
+        return copy.deepcopy(answer.value)
+    except Exception:  # noqa: BLE001 - the class's own code; the same object is the best there is
+        return answer.value
+
+
+def stale_after(question: Question, call: Call, error: Exception) -> Any:
+    """The reserve, when the function itself raised; else the exception goes on.
+
+    Raises:
+        Exception: `error`, where there is nothing to serve in its place.
+    """
+    if call.reserve is None or isinstance(error, BackendError):
+        raise error
+    try:
+        value = revive(question, restore(question, call.reserve))
+    except Unreadable:
+        raise error from None
+    age = question.plan.settings.clock.time() - call.reserve.created
+    reason = f"error: {type(error).__name__}"
+    tell(question, Stale, call.reserve, age=age, reason=reason)
+    return value
+
+
+def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **facts: Any) -> None:
+    """Count a call and tell of it."""
+    if "seconds" not in facts:
+        clock = question.plan.settings.clock
+        facts["seconds"] = clock.monotonic() - question.began if question.began else 0.0
+    if usage is not None:
+        facts["model"] = usage.model
+        facts["input_tokens"] = usage.input_tokens
+        facts["output_tokens"] = usage.output_tokens
+    question.plan.tally.tell(kind(**question.names, **facts))
