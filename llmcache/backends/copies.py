@@ -75,6 +75,7 @@ class Copies:
         self.turn = 0
         self.seen: int | None = None
         self.due: OrderedDict[str, float] = OrderedDict()
+        self.asked = threading.local()
         forkable(self)
 
     def find(self, key: str) -> Entry | None:
@@ -91,7 +92,14 @@ class Copies:
         return copy
 
     async def afind(self, key: str) -> Entry | None:
-        """As `find`, async."""
+        """As `find`, async; the first on each loop's thread finds nothing.
+
+        So that the far side is asked first by its own `aget`, which may wait for what has to be
+        opened for this thread, where `invalidations` would hold up the loop.
+        """
+        if not getattr(self.asked, "here", False):
+            self.asked.here = True
+            return None
         seen = self.seen
         copy = self.counted(key, await self.near.aget(key))
         if copy is not None and self.outdated(seen):
@@ -216,6 +224,7 @@ class Copies:
     def forked(self) -> None:
         """As `Forkable.forked`: a half-done step is harmless, as its turn was ended first."""
         self.lock = threading.RLock()
+        self.asked = threading.local()
 
 
 class Write:

@@ -172,7 +172,9 @@ class DefaultBackend(TieredBackend):
 
     async def afar(self) -> Far:
         """As `far`, off the event loop."""
-        return self.chosen or await asyncio.to_thread(self.choose)
+        if self.chosen is None:
+            return await asyncio.to_thread(self.choose)
+        return self.chosen
 
     def forked(self) -> None:
         """As `Forkable.forked`; a choice under way is made anew."""
