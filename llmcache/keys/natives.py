@@ -16,7 +16,7 @@ from llmcache.keys.stream import Stream, Writer, native, native_leaf, size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BUILTINS", "write_pairs"]
+__all__ = ["BUILTINS", "write_items", "write_pairs"]
 
 double = Struct(">d").pack
 
@@ -74,6 +74,7 @@ def write_tuple(out: Stream, value: tuple[object, ...]) -> None:
 
 
 def write_items(out: Stream, tag: bytes, items: list[object] | tuple[object, ...]) -> None:
+    """Count and children; the container itself is not entered."""
     out.write(tag + size(len(items)))
     for item in items:
         out.put(item)

@@ -17,7 +17,7 @@ from llmcache.keys.attributes import (
     declared_names,
     derives,
 )
-from llmcache.keys.natives import write_pairs
+from llmcache.keys.natives import write_items, write_pairs
 from llmcache.keys.stream import Stream, Writer, framed, native, native_leaf, size
 
 __all__ = ["declared_writer", "header_of", "record_writer", "subclass_writer"]
@@ -71,10 +71,7 @@ def named_tuple_writer(kind: type) -> Writer:
         if out.enter(value):
             out.write(header)
             out.put(fields)
-            items = tuple.__getitem__(value, slice(None))
-            out.write(b"t" + size(len(items)))
-            for item in items:
-                out.put(item)
+            write_items(out, b"t", tuple.__getitem__(value, slice(None)))
             out.leave(value)
 
     return write_named_tuple
@@ -89,7 +86,7 @@ def model_writer(kind: Any) -> Writer:
     def write_model(out: Stream, value: Any) -> None:
         if out.enter(value):
             out.write(header)
-            out.put(type(value).__pydantic_generic_metadata__["args"])
+            write_items(out, b"t", type(value).__pydantic_generic_metadata__["args"])
             write_pairs(out, attributes(value, (), left_out))
             write_pairs(out, value.__pydantic_extra__ or {})
             write_pairs(out, value.__pydantic_private__ or {})

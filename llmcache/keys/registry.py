@@ -47,6 +47,8 @@ def custom_writer(kind: type, encoder: Callable[[Any], object], origin: str) -> 
                 content = encoder(value)
             except Exception as error:
                 raise Unkeyable(value, f"{origin} raised {type(error).__name__}") from error
+            if content is value:
+                raise Unkeyable(value, f"{origin} returned the value itself")
             out.write(header)
             out.put(content)
             out.leave(value)

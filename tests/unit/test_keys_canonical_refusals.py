@@ -1,0 +1,191 @@
+"""What cannot be keyed is an error that names the place, the type and the ways out."""
+
+# ruff: noqa: D101 - the classes here are kinds of values, and their names say which
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import io
+import pickle
+import socket
+import sys
+import threading
+from typing import Any, NamedTuple
+
+import pydantic
+import pytest
+
+from llmcache.errors import UncacheableArgumentError
+from llmcache.keys.canonical import PlainReferences, digest, feed
+from llmcache.keys.stream import DEPTH_LIMIT
+
+PLAIN = PlainReferences()
+
+
+class Unknown:
+    pass
+
+
+@dataclasses.dataclass
+class Doc:
+    client: object
+
+
+class Point(NamedTuple):
+    x: object
+
+
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow", arbitrary_types_allowed=True)
+    item: Any = None
+    _hidden: Any = pydantic.PrivateAttr(None)
+
+
+def refusal(value: object) -> UncacheableArgumentError:
+    with pytest.raises(UncacheableArgumentError) as caught:
+        digest(value, path="docs", references=PLAIN)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (Unknown(), "docs"),
+        ([1, 2, 3, Doc(Unknown())], "docs[3].client"),
+        ((1, (Unknown(),)), "docs[1][0]"),
+        ({"a": {"b": [Unknown()]}}, "docs['a']['b'][0]"),
+        ({3: Unknown()}, "docs[3]"),
+        ({"sk-not for eyes": Unknown()}, "docs[...]"),
+        (Point(Unknown()), "docs.x"),
+        (Model(item=Unknown()), "docs.item"),
+        (Model(more=[Unknown()]), "docs.more[0]"),  # type: ignore[call-arg]
+        (collections.defaultdict(list, a=[Unknown()]), "docs['a'][0]"),
+        (ValueError(Unknown()), "docs.args[0]"),
+    ],
+)
+def test_the_error_names_the_way_to_the_value(value: object, path: str) -> None:
+    error = refusal(value)
+    assert (error.parameter, error.path) == ("docs", path)
+    assert error.type_name.endswith(".Unknown")
+    assert str(error).startswith(f"{path} (a {error.type_name})")
+
+
+def test_the_error_names_the_ways_out() -> None:
+    text = str(refusal([Unknown()]))
+    assert all(way in text for way in ("ignore=['docs']", "__cache_key__", "register_key_type"))
+
+
+def test_the_error_pickles_with_its_facts() -> None:
+    error = refusal([Unknown()])
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line itself
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        object,
+        threading.Lock,
+        threading.local,
+        lambda: (item for item in ()),
+        lambda: iter([1]),
+        lambda: map(str, [1]),
+        lambda: zip([1], strict=True),
+    ],
+)
+def test_what_has_no_content_of_its_own_is_refused(make: Any) -> None:
+    assert refusal([make()]).path == "docs[0]"
+
+
+def test_open_files_and_sockets_are_refused(tmp_path: Any) -> None:
+    with (tmp_path / "a").open("w") as file, socket.socket() as plug:
+        assert refusal(file).type_name == "_io.TextIOWrapper"
+        assert refusal(plug).type_name == "socket.socket"
+
+
+def test_a_closed_buffer_is_refused_with_the_reason() -> None:
+    buffer = io.BytesIO(b"a")
+    buffer.close()
+    assert "it is closed" in str(refusal(buffer))
+
+
+def nested(levels: int, shell: Any) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = shell(value)
+    return value
+
+
+SHELLS = {
+    "list": lambda value: [value],
+    "tuple": lambda value: (value,),
+    "dict": lambda value: {"a": value},
+    "dict of any keys": lambda value: {1: value},
+    "frozenset": lambda value: frozenset([value]),
+    "dataclass": Doc,
+    "model": lambda value: Model.model_construct(item=value),
+    "deque": lambda value: collections.deque([value]),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_deepest_allowed_nesting_has_a_key(shell: str) -> None:
+    levels = DEPTH_LIMIT // 2 if shell == "deque" else DEPTH_LIMIT  # its items are a level too
+    assert len(digest(nested(levels, SHELLS[shell]), path="docs", references=PLAIN)) == 32
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_deeper_nesting_is_refused_with_the_reason(shell: str) -> None:
+    error = refusal(nested(DEPTH_LIMIT + 1, SHELLS[shell]))
+    assert f"nested more than {DEPTH_LIMIT} levels deep" in str(error)
+    assert len(error.path) < 200
+
+
+def test_a_caller_near_pythons_own_limit_gets_the_same_key() -> None:
+    """The frames below the call do not decide whether there is a key."""
+    value = nested(DEPTH_LIMIT, SHELLS["list"])
+    expected = digest(value, path="docs", references=PLAIN)
+
+    def from_below(frames: int) -> bytes:
+        if frames:
+            return from_below(frames - 1)
+        return digest(value, path="docs", references=PLAIN)
+
+    room = sys.getrecursionlimit() - depth_here() - 100
+    assert from_below(room) == expected
+
+
+def depth_here() -> int:
+    frame, depth = sys._getframe(), 0
+    while frame := frame.f_back:  # type: ignore[assignment]
+        depth += 1
+    return depth
+
+
+def test_an_endless_value_is_refused_not_a_recursion_error() -> None:
+    class Endless:
+        def __cache_key__(self) -> object:
+            return [Endless()]
+
+    assert "nested more than" in str(refusal(Endless()))
+
+
+def test_nothing_of_a_refused_value_is_written() -> None:
+    """A hash that was fed half a value would be the hash of another one."""
+    written: list[bytes] = []
+    with pytest.raises(UncacheableArgumentError):
+        feed(written.append, ["a", Unknown()], path="docs", references=PLAIN)
+    assert written == []
+
+
+def test_a_container_that_changes_meanwhile_is_refused_with_the_reason() -> None:
+    class Shrinking(collections.deque[Any]):
+        pass
+
+    class Meddling:
+        def __cache_key__(self) -> object:
+            raise RuntimeError("deque mutated during iteration")
+
+    error = refusal([Shrinking([Meddling()])])
+    assert isinstance(error.__cause__, RuntimeError)
