@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from llmcache.keys.syntax import FunctionNode, dump_function
 
-__all__ = ["SELF_NAMES", "Body", "Chain", "body_of_syntax", "outer_names"]
+__all__ = ["SELF_NAMES", "Body", "Chain", "assigned", "body_of_syntax", "outer_names"]
 
 Chain = tuple[str, ...]
 SELF_NAMES = frozenset({"self", "cls"})
@@ -39,7 +39,7 @@ class Body:
         assigned: Chains that the body itself assigns.
         lookups: See above.
         secret_parameters: Parameters that are used for nothing but `api_key=`.
-        computed_environment: Whether something is looked up by a name that the syntax does not say.
+        computed_lookups: Chains that are looked up by a name that the syntax does not say.
         reads_docstring: Whether a docstring may be read.
     """
 
@@ -53,6 +53,11 @@ class Body:
     secret_parameters: frozenset[str] = frozenset()
     computed_lookups: frozenset[Chain] = frozenset()
     reads_docstring: bool = False
+
+
+def assigned(chain: Chain, body: Body) -> bool:
+    """Whether the body itself assigns what the chain passes through."""
+    return any(chain[: len(written)] == written for written in body.assigned)
 
 
 def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
@@ -223,7 +228,7 @@ class Reader(ast.NodeVisitor):
                 self.visit(part)
         self.first = outer
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the name that ast calls
 
     def meet(self, chain: Chain, context: ast.expr_context) -> None:
         """One use of a chain; local names are nobody's business."""

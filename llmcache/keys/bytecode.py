@@ -32,7 +32,7 @@ def body_of_bytecode(code: types.CodeType) -> Body:
     for current in all_codes(code):
         for chain, follower, literal in chains_of(current, outer_names(code)):
             if chain[0] in SELF_NAMES and chain[0] == first_of(code):
-                whole = whole or len(chain) == 1 and follower != "STORE_ATTR"
+                whole = whole or len(chain) == 1
                 own.add(chain[1:]) if len(chain) > 1 else None
             elif follower in STORES:
                 assigned.add(chain)

@@ -11,7 +11,7 @@ from llmcache.keys.kinds import function_of
 from llmcache.keys.pieces import MISSING
 from llmcache.keys.shapes import fields_of
 
-__all__ = ["found_in", "methods_of", "plain_members"]
+__all__ = ["below_descriptor", "defines", "found_in", "methods_of", "plain_members"]
 
 
 def found_in(
@@ -60,6 +60,23 @@ def plain_members(base: type) -> Iterator[tuple[str, Any]]:
     if fields_of(base) is not None or hasattr(base, "__members__"):
         return
     for name, member in sorted(base.__dict__.items()):
-        ours = name.startswith("__") and name.endswith("__") or name.startswith("_abc_")
+        ours = name.startswith("_abc_") or (name.startswith("__") and name.endswith("__"))
         if not ours and not hasattr(type(member), "__get__") and not isinstance(member, type):
             yield name, member
+
+
+def below_descriptor(found: Any) -> types.FunctionType | None:
+    """The function behind a method, a property or a cached property of a class."""
+    if isinstance(found, type) or found is MISSING:
+        return None
+    for name in ("fget", "func", "__func__"):
+        inner = getattr(found, name, None)
+        if callable(inner):
+            return function_of(inner)
+    return function_of(found)
+
+
+def defines(base: type, function: types.FunctionType | None) -> bool:
+    """Whether this is the class whose body the function was written in."""
+    name = function.__name__ if function else ""
+    return name in base.__dict__ and below_descriptor(base.__dict__[name]) is function

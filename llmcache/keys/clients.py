@@ -7,12 +7,17 @@ class's module; no SDK is imported.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import functools
+import hashlib
+import operator
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["client_facts", "is_client"]
+__all__ = ["client_digest", "client_facts", "is_client"]
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
@@ -40,9 +45,57 @@ PASSED_BY = frozenset({
 """Defaults of an Instructor client that change no answer."""
 
 
+CONTAINERS = ("kwargs", "_custom_headers", "_custom_query")
+digests: dict[int, tuple[weakref.ref[Any], list[object], bytes]] = {}
+kinds: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+
+
 def is_client(value: object) -> bool:
     """Whether the value is a client, a proxy of one, or a part of one such as `client.chat`."""
     return kind_of(value) is not None
+
+
+def client_digest(value: object) -> bytes | None:
+    """The facts in 32 bytes; None: not a client.
+
+    Kept as long as the client lives and holds the very same objects, so that a call costs a look
+    at those.
+    """
+    known = digests.get(id(value))
+    if known is not None:
+        reference, held, found = known
+        now = held_by(value)
+        if reference() is value and len(now) == len(held) and all(map(operator.is_, now, held)):
+            return found
+    facts = client_facts(value)
+    if facts is None:
+        return None
+    found = hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()
+    with contextlib.suppress(TypeError):
+        forget = functools.partial(forgotten, id(value))
+        digests[id(value)] = (weakref.ref(value, forget), held_by(value), found)
+    return found
+
+
+def forgotten(address: int, reference: object) -> None:
+    """Drop what is known of a client that is gone, unless another one took its address."""
+    known = digests.get(address)
+    if known is not None and known[0] is reference:
+        del digests[address]
+
+
+def held_by(value: Any) -> list[object]:
+    """All that a client holds, what changes in place and what lies below it included."""
+    own = value.__dict__
+    held = [*own.values()]
+    for name in CONTAINERS:
+        container = own.get(name)
+        if container:
+            held += container.values()
+    inner = own.get("client") or own.get("_client")
+    if type(inner).__module__.partition(".")[0] in RAW:
+        held += held_by(inner)
+    return held
 
 
 def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
@@ -57,14 +110,13 @@ def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
 def kind_of(value: object) -> str | None:
     """Which of the readers below fits, by the classes of the value; a proxy says its client's."""
     try:
-        classes = value.__class__.__mro__
-    except Exception:  # noqa: BLE001 - a lazy proxy may fail on anything, and is no client then
+        said = value.__class__
+        kind = kinds.get(said)
+        if kind is None:
+            kind = kinds[said] = next(filter(None, map(known_kind, said.__mro__)), "")
+    except Exception:  # noqa: BLE001 - what is asked runs code of the user's, which may raise anything
         return None
-    for known in classes:
-        kind = known_kind(known)
-        if kind:
-            return kind
-    return None
+    return kind or None
 
 
 def known_kind(known: type) -> str | None:
@@ -110,7 +162,7 @@ def raw_facts(client: Any) -> Iterator[tuple[str, str]]:
     """A client of an SDK."""
     yield "class", class_name(client).removeprefix("Async")
     yield "base url", plain_url(getattr(client, "base_url", None))
-    for source in ("_custom_headers", "_custom_query", "default_headers_"):
+    for source in ("_custom_headers", "_custom_query"):
         given = getattr(client, source, None)
         if isinstance(given, Mapping):
             for name, value in given.items():
@@ -167,9 +219,10 @@ def plain_text(value: object) -> str:
 def stable_text(value: object) -> str:
     """A default of a client as text; containers in order, objects by their class only."""
     if isinstance(value, Mapping):
-        return "{%s}" % ",".join(f"{k!r}:{stable_text(v)}" for k, v in sorted(value.items()))
+        pairs = (f"{name!r}:{stable_text(item)}" for name, item in sorted(value.items()))
+        return f"{{{','.join(pairs)}}}"
     if isinstance(value, list | tuple):
-        return "[%s]" % ",".join(map(stable_text, value))
+        return f"[{','.join(map(stable_text, value))}]"
     if value is None or isinstance(value, str | int | float | bool | bytes):
         return repr(value)
     return f"<{type(value).__name__}>"

@@ -67,6 +67,7 @@ def plain_function(function: Any) -> types.FunctionType | None:
         elif not isinstance(current, type) and getattr(current, "__wrapped__", None) is not None:
             current = current.__wrapped__
         else:
-            call = getattr(type(current), "__call__", None)
-            current = call if isinstance(call, types.FunctionType) else None
+            bases = [] if isinstance(current, type) else type(current).__mro__
+            calls = [base.__dict__["__call__"] for base in bases if "__call__" in base.__dict__]
+            current = calls[0] if calls and isinstance(calls[0], types.FunctionType) else None
     return None

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import os
 import types
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.body import Chain
 from llmcache.keys.canonical import digest
-from llmcache.keys.clients import client_facts
-from llmcache.keys.follow import Follower, named
-from llmcache.keys.kinds import function_of, is_quiet, is_secret_name, label_of, qualified
+from llmcache.keys.clients import client_digest, is_client
+from llmcache.keys.follow import Follower
+from llmcache.keys.kinds import (
+    PLAIN,
+    call_of,
+    function_of,
+    is_quiet,
+    is_secret_name,
+    label_of,
+    named,
+    qualified,
+)
 from llmcache.keys.pieces import MISSING, Live, Piece, Reading
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
 __all__ = ["Fingerprints"]
 
+Follow = Callable[[types.FunctionType, str], None]
 ALIASES_KEPT = 256
 BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
 
@@ -51,6 +60,7 @@ class Fingerprints:
         return other
 
     def follower(self, reading: Reading, subject: type | None = None) -> Follower:
+        """A walk that adds to `reading`."""
         return Follower(self.project, self, reading, subject=subject, files=self.files)
 
     # What the canonical encoder asks.
@@ -59,7 +69,7 @@ class Fingerprints:
         """A class, generic alias or the like by its schema, a project class by its code too."""
         return self.type_reading(kind).digest(self.files)
 
-    def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - as of_type
+    def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
         """A function by name and code, with all that it reads; a third party's by name."""
         plain = function_of(function)
         if plain is None or not self.project.owns(plain.__module__):
@@ -73,12 +83,12 @@ class Fingerprints:
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""
-        facts = client_facts(value)
-        return None if facts is None else hashlib.sha256(repr(facts).encode()).digest()
+        return client_digest(value)
 
     def type_reading(self, kind: Any) -> Reading:
         """What a type is made of; kept as long as the class lives."""
         known: Any = self.of_classes if isinstance(kind, type) else self.of_aliases
+        reading: Reading | None
         if not isinstance(kind, type) and len(self.of_aliases) > ALIASES_KEPT:
             self.of_aliases.clear()
         try:
@@ -88,10 +98,10 @@ class Fingerprints:
         if reading is None or not reading.current():
             reading = Reading()
             follower = self.follower(reading)
-            if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
-                follower.known_class(kind, ())
+            if isinstance(kind, type):
+                follower.members.known_class(kind, ())
             else:
-                self.result(kind, reading, follower)
+                self.result(kind, reading, follower.function)
             known[kind] = reading
         return reading
 
@@ -105,9 +115,14 @@ class Fingerprints:
         """The pieces of a value at each call."""
         rests = frozenset({rest})
 
+        def client(files: bool) -> Iterator[Piece]:  # noqa: ARG001, FBT001 - as `Live`
+            yield label, client_digest(value) or b"none"
+
         def pieces(files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
             return self.value_pieces(label, value, rests, files=files)
 
+        if is_client(value):
+            return client
         return pieces
 
     def variable(self, name: str) -> Live:
@@ -123,7 +138,7 @@ class Fingerprints:
 
         return pieces
 
-    def schema(self, kind: Any, reading: Reading, follower: Follower) -> bytes:
+    def schema(self, kind: Any, reading: Reading, follow: Follow) -> bytes:
         """Add the pieces of a type; its outer form is returned."""
         pinned, reading.pinned = reading.pinned, False
 
@@ -131,7 +146,7 @@ class Fingerprints:
             plain = function_of(value)
             if plain is None or not self.project.owns(plain.__module__):
                 return named(plain or value)
-            follower.function(plain, f"validator {qualified(plain)}")
+            follow(plain, f"validator {qualified(plain)}")
             return qualified(plain).encode()
 
         described = describe_type(
@@ -146,11 +161,12 @@ class Fingerprints:
         reading.pinned = pinned
         return described.outer
 
-    def result(self, kind: Any, reading: Reading, follower: Follower) -> None:
+    def result(self, kind: Any, reading: Reading, follow: Follow) -> None:
         """Add the pieces of a type, its outer form among them."""
-        reading.add("response type", self.schema(kind, reading, follower))
+        reading.add("response type", self.schema(kind, reading, follow))
 
     def canonical_or_nothing(self, value: object) -> bytes | None:
+        """The digest of a value, or None where it has no stable form."""
         try:
             return digest(value, path="", references=self)
         except UncacheableArgumentError:
@@ -162,7 +178,7 @@ class Fingerprints:
         self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
     ) -> Iterator[Piece]:
         """A value that is read, or where only attributes of it are read, those."""
-        if type(value) is str and not is_secret_name(label):
+        if type(value) in PLAIN and not is_secret_name(label):
             yield label, digest(value, path=label, references=self)
         elif (client := self.of_client(value)) is not None:
             yield label, client
@@ -180,8 +196,8 @@ class Fingerprints:
         try:
             yield label, digest(value, path=label, references=self, files=files)
         except UncacheableArgumentError:
-            call = getattr(type(value), "__call__", None)
-            if isinstance(call, types.FunctionType) and self.project.owns(call.__module__):
+            call = call_of(type(value))
+            if call is not None and self.project.owns(call.__module__):
                 yield from self.attributes_of(label, value, {("__call__",)}, files=files)
             else:
                 yield label, f"{label_of(value)} has no stable form"
@@ -219,6 +235,6 @@ class Fingerprints:
             reading = Reading()
             follower = self.follower(reading, kind)
             for chain in sorted(rests):
-                follower.own(chain, None)
+                follower.members.own(chain, None)
             known[rests] = reading
         return reading

@@ -5,41 +5,27 @@ from __future__ import annotations
 import functools
 import hashlib
 import types
-from typing import Any, Protocol
+from typing import Any
 
-from llmcache.keys.body import Body, Chain
+from llmcache.keys.body import Body, Chain, assigned
 from llmcache.keys.canonical import FileNeeded
-from llmcache.keys.classes import found_in, methods_of, plain_members
 from llmcache.keys.clients import is_client
 from llmcache.keys.code import body_of, known, layers
 from llmcache.keys.kinds import (
     function_of,
     is_environment,
+    is_environment_lookup,
     is_frozen,
     is_quiet,
     is_secret_name,
+    named,
     qualified,
 )
-from llmcache.keys.pieces import MISSING, Live, Reading, content
+from llmcache.keys.members import Members
+from llmcache.keys.pieces import MISSING, Live, Reading, Values, content
 from llmcache.keys.project import Project, shown_module
 
-__all__ = ["Follower", "Values"]
-
-
-class Values(Protocol):
-    """How values are keyed: what the follower asks for, and is not told."""
-
-    def frozen(self, value: object) -> bytes:
-        """The digest of a value that cannot change."""
-
-    def live(self, label: str, value: object, rest: Chain) -> Live:
-        """The pieces of a value that can, or of what `rest` leads to from it."""
-
-    def variable(self, name: str) -> Live:
-        """The piece of an environment variable."""
-
-    def schema(self, kind: Any, reading: Reading, follower: Follower) -> bytes:
-        """Add the pieces of a type."""
+__all__ = ["Follower"]
 
 
 class Follower:
@@ -68,7 +54,7 @@ class Follower:
         self.subject = subject
         self.files = files
         self.met: dict[tuple[int, bool], object] = {}
-        self.docstrings = False
+        self.members = Members(self)
 
     def outermost(self, function: Any, label: str) -> None:
         """The decorated callable itself, whatever kind it is of."""
@@ -118,7 +104,7 @@ class Follower:
             self.reading.whole = self.reading.whole or body.whole
             for chain in sorted(body.own):
                 if not assigned(("self", *chain), body) and not assigned(("cls", *chain), body):
-                    self.own(chain, function)
+                    self.members.own(chain, function)
 
     def count(self, label: str, digest: bytes) -> None:
         """A piece of code, which a pinned function does without."""
@@ -126,6 +112,7 @@ class Follower:
             self.reading.add(label, digest)
 
     def live(self, live: Live) -> None:
+        """As `count`, for what may change."""
         if not self.reading.pinned:
             self.reading.live.append(live)
 
@@ -144,6 +131,7 @@ class Follower:
                 self.reading.unkeyed["environment"] = "read by a name that is computed"
 
     def environment(self, name: str) -> None:
+        """A variable that is looked up by this name."""
         if is_secret_name(name):
             self.reading.unkeyed[f"environment {name}"] = "a secret by its name"
         else:
@@ -155,7 +143,7 @@ class Follower:
         given = function.__defaults__ or ()
         listed = dict(zip(names[len(names) - len(given) :], given, strict=True))
         for name, value in sorted({**listed, **(function.__kwdefaults__ or {})}.items()):
-            self.value(f"default {name} of {qualified(function)}", value, ())
+            self.value(f"default {qualified(function)}.{name}", value, ())
 
     def name(self, function: types.FunctionType, chain: Chain) -> None:
         """What a chain leads to, from the closure or the globals of a function."""
@@ -166,7 +154,7 @@ class Follower:
             self.reading.cells.append((cell, value))
             pinned, self.reading.pinned = self.reading.pinned, False
             if root != "__class__":
-                self.value(f"closure {root} of {qualified(function)}", value, rest)
+                self.value(f"closure {qualified(function)}.{root}", value, rest)
             self.reading.pinned = pinned
             return
         value = self.watch(function.__globals__, root)
@@ -175,12 +163,10 @@ class Follower:
 
     def reach(self, function: types.FunctionType, chain: Chain) -> object:
         """What a chain leads to, without counting it; MISSING where it does not."""
-        value = self.watch(function.__globals__, chain[0])
-        for attribute in chain[1:]:
-            value = getattr(value, attribute, MISSING)
-        return value
+        return attribute(self.watch(function.__globals__, chain[0]), chain[1:])
 
     def watch(self, namespace: Any, name: str) -> object:
+        """What a name leads to now; the key is made anew once it leads elsewhere."""
         value = namespace.get(name, MISSING)
         self.reading.watched.append((namespace, name, value))
         return value
@@ -192,26 +178,39 @@ class Follower:
         if isinstance(value, types.ModuleType):
             self.module(value, rest)
         elif isinstance(value, type):
-            self.known_class(value, rest)
+            self.members.known_class(value, rest)
         elif is_client(value):
-            self.reading.live.append(
-                self.values.live(label.replace("constant", "client", 1), value, ())
-            )
-        elif is_quiet(value):
-            return
-        elif is_secret_name(label):
-            self.reading.unkeyed[label] = "a secret by its name"
-        elif isinstance(value, functools.partial):
+            self.client(label, value)
+        elif not is_quiet(value) and not self.callable(label, value):
+            self.data(label, value, rest)
+
+    def client(self, label: str, value: object) -> None:
+        """A client, which counts for a pinned function too."""
+        called = label.replace("constant", "client", 1)
+        self.reading.live.append(self.values.live(called, value, ()))
+
+    def callable(self, label: str, value: Any) -> bool:
+        """Whether the value is a function of any kind, which then is followed."""
+        function = function_of(value)
+        if isinstance(value, functools.partial):
             self.partial(label, value)
             self.value(label, value.func, ())
         elif isinstance(value, types.MethodType):
             self.method(label, value)
-        elif (function := function_of(value)) is not None:
+        elif function is not None:
             self.helper(value, function)
-        elif is_frozen(value):
-            self.count(label, self.values.frozen(value))
         elif callable(value) and hasattr(value, "__qualname__"):
             self.count(f"name {label}", named(value))
+        else:
+            return False
+        return True
+
+    def data(self, label: str, value: Any, rest: Chain) -> None:
+        """A value that is no code."""
+        if is_secret_name(label) or any(map(is_secret_name, rest)):
+            self.reading.unkeyed[".".join((label, *rest))] = "a secret by its name"
+        elif is_frozen(value):
+            self.count(label, self.values.frozen(value))
         else:
             self.live(self.values.live(label, value, rest))
 
@@ -226,6 +225,7 @@ class Follower:
         self.defaults(function)
 
     def partial(self, label: str, value: functools.partial[Any]) -> None:
+        """The arguments that a partial has taken already."""
         for place, argument in enumerate(value.args):
             self.value(f"{label}: argument {place}", argument, ())
         for name, argument in sorted(value.keywords.items()):
@@ -235,7 +235,7 @@ class Follower:
         """A bound method: its function, with the object it is bound to as `self`."""
         name = value.__func__.__name__
         if isinstance(value.__self__, type):
-            self.known_class(value.__self__, (name,))
+            self.members.known_class(value.__self__, (name,))
         else:
             self.live(self.values.live(label, value.__self__, (name,)))
 
@@ -243,9 +243,9 @@ class Follower:
         """A module of the project is gone through; another one counts by its name."""
         if not self.project.owns(module.__name__):
             dotted = ".".join((shown_module(module.__name__), *rest))
-            found = functools.reduce(lambda at, name: getattr(at, name, MISSING), rest, module)
+            found = attribute(module, rest)
             if is_client(found):
-                self.reading.live.append(self.values.live(f"client {dotted}", found, ()))
+                self.client(f"client {dotted}", found)
             else:
                 self.count(f"name {dotted}", hashlib.sha256(dotted.encode()).digest())
             return
@@ -255,95 +255,9 @@ class Follower:
                 value = getattr(module, rest[0], MISSING)
             self.value(f"constant {shown_module(module.__name__)}.{rest[0]}", value, rest[1:])
 
-    def known_class(self, kind: type, rest: Chain) -> None:
-        """A class: of one attribute only that, else its schema and the code of its methods."""
-        self.reading.classes[kind] = None
-        if not self.project.owns(kind.__module__):
-            self.count(f"name {qualified(kind)}", named(kind))
-            if self.project.fields_count(kind.__module__):
-                self.values.schema(kind, self.reading, self)
-            return
-        if rest and self.class_attribute(kind, rest):
-            return
-        self.whole_class(kind)
 
-    def class_attribute(self, kind: type, rest: Chain) -> bool:
-        """Whether `rest` begins with an attribute of a project class, which then is followed."""
-        found, owner = found_in(kind, rest[0], self.watch)
-        if owner is None or not self.project.owns(owner.__module__):
-            return False
-        function = function_of(getattr(found, "__func__", found))
-        if function is None:
-            self.value(f"constant {qualified(kind)}.{rest[0]}", found, rest[1:])
-            return True
-        self.helper(getattr(found, "__func__", found), function)
-        if isinstance(found, classmethod):
-            self.whole_class(kind)
-        return True
-
-    def whole_class(self, kind: type) -> None:
-        if (id(kind), False) in self.met:
-            return
-        self.met[id(kind), False] = kind
-        self.values.schema(kind, self.reading, self)
-        for base in kind.__mro__:
-            if self.project.owns(base.__module__):
-                for name, function in methods_of(base):
-                    self.function(function, f"method {qualified(base)}.{name}")
-                for name, value in plain_members(base):
-                    self.watch(base.__dict__, name)
-                    self.value(f"constant {qualified(base)}.{name}", value, ())
-
-    def own(self, chain: Chain, function: types.FunctionType | None) -> None:
-        """An attribute of `self`: the subject's own methods are followed, data is noted."""
-        subject = self.subject
-        assert subject is not None  # noqa: S101 - asked only where there is one
-        if chain[0] == "super()":
-            owner = next((b for b in subject.__mro__ if defines(b, function)), subject)
-            found, base = found_in(subject, chain[1], self.watch, after=owner)
-            chain = chain[1:]
-        elif chain[0] == "__class__":
-            self.known_class(subject, chain[1:])
-            return
-        else:
-            found, base = found_in(subject, chain[0], self.watch)
-        method = below_descriptor(found)
-        if method is None or base is None:
-            self.reading.own.setdefault(chain[0], set()).add(chain[1:])
-        elif self.project.owns(method.__module__):
-            self.function(method, f"method {qualified(method)}", own=True)
-        elif base is not object:
-            self.reading.whole = True
-
-
-def below_descriptor(found: Any) -> types.FunctionType | None:
-    """The function behind a method, a property or a cached property of a class."""
-    if isinstance(found, type) or found is MISSING:
-        return None
-    for name in ("fget", "func", "__func__"):
-        inner = getattr(found, name, None)
-        if callable(inner):
-            return function_of(inner)
-    return function_of(found)
-
-
-def defines(base: type, function: types.FunctionType | None) -> bool:
-    """Whether this is the class whose body the function was written in."""
-    name = function.__name__ if function else ""
-    return name in base.__dict__ and below_descriptor(base.__dict__[name]) is function
-
-
-def is_environment_lookup(value: object) -> bool:
-    """`os.environ`, `os.getenv`, and the look-ups that are methods of the former."""
-    return is_environment(value) or is_environment(getattr(value, "__self__", None))
-
-
-def assigned(chain: Chain, body: Body) -> bool:
-    """Whether the body itself assigns what the chain passes through."""
-    return any(chain[: len(written)] == written for written in body.assigned)
-
-
-def named(value: Any) -> bytes:
-    """Somebody else's function or class: its package and name, whatever module it now lies in."""
-    module = str(getattr(value, "__module__", "")).partition(".")[0]
-    return hashlib.sha256(f"{module}:{getattr(value, '__qualname__', '')}".encode()).digest()
+def attribute(value: Any, names: Chain) -> object:
+    """What a chain of attributes leads to, or MISSING."""
+    for name in names:
+        value = getattr(value, name, MISSING)
+    return value

@@ -12,18 +12,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import inspect
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from llmcache.errors import ConfigurationError
-from llmcache.keys.binding import Binder
-from llmcache.keys.body import SELF_NAMES
 from llmcache.keys.canonical import digest as canonical_digest
-from llmcache.keys.canonical import FileNeeded, encode, feed
-from llmcache.keys.code import body_of, known, plain_function
-from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.canonical import encode, feed
+from llmcache.keys.code import plain_function
 from llmcache.keys.kinds import qualified
 from llmcache.keys.options import (
     checked_depends_on,
@@ -31,13 +27,12 @@ from llmcache.keys.options import (
     checked_name,
     checked_version,
 )
-from llmcache.keys.pieces import Piece, Reading, framed_piece
-from llmcache.keys.project import Project, shown_module
+from llmcache.keys.pieces import Piece, framed_piece
+from llmcache.keys.plan import Plan, Planner
 from llmcache.keys.result import Declaration, ResultType, classes_within, is_type
 
 __all__ = ["CacheKey", "FunctionKeys", "KeyParts", "ResultType"]
 
-FORMAT = b"llmcache/1"
 SHORT = 16
 
 
@@ -71,17 +66,6 @@ class KeyParts:
     manifest: str
 
 
-@dataclass(slots=True)
-class Plan:
-    """What is known of a function for one class of `self`, and the hash fed with what stays."""
-
-    reading: Reading
-    state: Any
-    binder: Binder
-    lively: bool
-    result_types: dict[tuple[Any, ...], ResultType] = field(default_factory=dict)
-
-
 class FunctionKeys:
     """The keys of one function.
 
@@ -104,7 +88,7 @@ class FunctionKeys:
         ConfigurationError: For an option that cannot be used; the text says what can.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - they are the options of one call
         self,
         function: Callable[..., Any],
         *,
@@ -115,27 +99,25 @@ class FunctionKeys:
         ignore: Iterable[str] = (),
         response_model: Any = None,
     ) -> None:
-        self.function = function
-        self.plain = plain_function(function)
-        self.name = checked_name(name) or qualified(self.plain or function)
-        self.version = checked_version(version)
+        plain = plain_function(function)
+        self.name = checked_name(name) or qualified(plain or function)
         self.depends_on = checked_depends_on(depends_on)
         self.by = checked_key(key)
         if isinstance(response_model, str | int | float):
             raise ConfigurationError(
                 f"response_model={response_model!r} is a value, not a type.", name="response_model"
             )
-        self.binder = Binder(function)
-        self.binder.check_ignored(ignore)
-        self.ignored = frozenset(ignore)
-        self.declaration = Declaration(self.plain, response_model)
-        names = self.binder.names
-        self.method = bool(names) and names[0] in SELF_NAMES and names[0] not in self.ignored
-        self.plans: weakref.WeakKeyDictionary[type, Plan] = weakref.WeakKeyDictionary()
-        self.only: Plan | None = None
-        self.project: tuple[str, ...] | None = None
+        self.declaration = Declaration(plain, response_model)
+        self.planner = Planner(
+            function,
+            name=self.name,
+            version=checked_version(version),
+            ignored=ignore if isinstance(ignore, str) else tuple(ignore),
+            declaration=self.declaration,
+            lively=bool(self.depends_on),
+        )
 
-    def digest(
+    def digest(  # noqa: PLR0913 - they are the options of one call
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -163,17 +145,20 @@ class FunctionKeys:
             TypeError: The call does not fit the function's signature.
         """
         subject = self.subject(args, kwargs)
-        plan = self.plan(subject, project, files=files)
+        plan = self.planner.plan(subject, project, files=files)
         state = plan.state.copy()
         update = state.update
         if namespace or sample is not None:
-            update(b"+" + encode((namespace, sample), path="namespace", references=self.references))
+            update(
+                b"+"
+                + encode((namespace, sample), path="namespace", references=self.planner.references)
+            )
         if plan.lively:
             for name, what in self.changing(plan, subject, files=files):
                 if isinstance(what, bytes):
                     update(framed_piece(name, what))
         update(b".")
-        references = self.references if files else self.quick
+        references = self.planner.references if files else self.planner.quick
         for name, value in self.bound(plan, args, kwargs):
             feed(update, value, path=name, references=references, files=files)
         if secret is None:
@@ -189,7 +174,7 @@ class FunctionKeys:
             unkeyed=self.unkeyed(args, kwargs, **how),
         )
 
-    def parts(
+    def parts(  # noqa: PLR0913 - they are the options of one call
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -202,8 +187,8 @@ class FunctionKeys:
     ) -> KeyParts:
         """The parts of one call's key; arguments and errors as of `digest`."""
         subject = self.subject(args, kwargs)
-        plan = self.plan(subject, project, files=files)
-        references = self.references if files else self.quick
+        plan = self.planner.plan(subject, project, files=files)
+        references = self.planner.references if files else self.planner.quick
         shared = dict(plan.reading.parts)
         shared.update(counted(plan.reading.pieces(files)))
         call = {
@@ -226,11 +211,10 @@ class FunctionKeys:
         """What the code of this call reads and the key cannot see, each with the reason."""
         files = how.get("files", True)
         subject = self.subject(args, kwargs)
-        plan = self.plan(subject, how.get("project", ()), files=files)
+        plan = self.planner.plan(subject, how.get("project", ()), files=files)
         found = dict(plan.reading.unkeyed)
-        for name, what in self.changing(plan, subject, files=files):
-            if isinstance(what, str):
-                found[name] = what
+        changing = self.changing(plan, subject, files=files)
+        found.update((name, what) for name, what in changing if isinstance(what, str))
         for name in plan.reading.secret_parameters:
             found[f"argument {name}"] = "the body passes it as api_key= and nowhere else"
         return tuple(
@@ -239,9 +223,9 @@ class FunctionKeys:
 
     def result_type(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ResultType:
         """The type of the result of one call, and the classes that the call declares."""
-        plan = self.plan(self.subject(args, kwargs), self.project or (), files=True)
+        plan = self.planner.plan(self.subject(args, kwargs), (), files=True)
         fixed = self.declaration.fixed()
-        bound = self.binder.bind(args, kwargs)
+        bound = self.planner.binder.bind(args, kwargs)
         types_given = tuple(value for _, value in bound if is_type(value))
         result = plan.result_types.get(types_given)
         if result is None or fixed is None:
@@ -254,9 +238,9 @@ class FunctionKeys:
 
     def subject(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The instance or class that the function is called on, None where it is no method."""
-        if not self.method:
+        if not self.planner.method:
             return None
-        return args[0] if args else kwargs.get(self.binder.names[0])
+        return args[0] if args else kwargs.get(self.planner.binder.names[0])
 
     def bound(
         self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -266,55 +250,6 @@ class FunctionKeys:
             return (("key", self.by(*args, **kwargs)),)
         return plan.binder.bind(args, kwargs)
 
-    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
-        """The plan for a subject, made anew when a name that was read leads elsewhere."""
-        if project != self.project:
-            self.begin(project)
-        if subject is None:
-            plan = self.only
-        else:
-            kind = subject if isinstance(subject, type) else type(subject)
-            plan = self.plans.get(kind)
-        if plan is None or not plan.reading.current():
-            plan = self.made_plan(subject, files=files)
-            if subject is None:
-                self.only = plan
-            else:
-                self.plans[kind] = plan
-        return plan
-
-    def begin(self, project: tuple[str, ...]) -> None:
-        """Forget all plans, as they are for other packages."""
-        module = shown_module(getattr(self.plain or self.function, "__module__", None))
-        self.references = Fingerprints(Project(module.partition(".")[0], tuple(project)))
-        self.quick = self.references.without_files()
-        self.plans.clear()
-        self.only, self.project = None, project
-
-    def made_plan(self, subject: Any, *, files: bool) -> Plan:
-        """Follow the function to all that it reads."""
-        references = self.references if files else self.quick
-        reading = Reading(pinned=self.version is not None)
-        kind = None if subject is None else subject if isinstance(subject, type) else type(subject)
-        follower = references.follower(reading, kind)
-        reading.add("function", references.frozen(self.name))
-        if self.version is not None:
-            reading.add("version", references.frozen(self.version))
-        follower.outermost(self.function, f"code of {qualified(self.plain or self.function)}")
-        if self.plain is not None and not files and not known(self.plain):
-            raise FileNeeded
-        if self.plain is not None:
-            reading.secret_parameters = body_of(self.plain).secret_parameters
-        declared = self.declaration.fixed()
-        if declared is not None:
-            references.result(declared, reading, follower)
-        left_out = {*self.ignored, *reading.secret_parameters}
-        if self.method and not reading.whole:
-            left_out.add(self.binder.names[0])
-        state = reading.state(FORMAT)
-        lively = bool(reading.live or reading.own or self.depends_on)
-        return Plan(reading, state, self.binder.without(left_out), lively)
-
     def changing(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:
         """The pieces that are made at each call, arguments aside."""
         yield from plan.reading.pieces(files)
@@ -322,7 +257,7 @@ class FunctionKeys:
 
     def of_call(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:
         """Those of them that differ from call to call."""
-        references = self.references if files else self.quick
+        references = self.planner.references if files else self.planner.quick
         if subject is not None:
             yield from references.own_pieces("self", subject, plan.reading.own, files=files)
         for place, item in enumerate(self.depends_on):

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import enum
 import functools
+import hashlib
 import logging
 import os
 import re
@@ -17,12 +18,21 @@ from llmcache.keys.code import plain_function
 from llmcache.keys.project import shown_module
 
 __all__ = [
-    "function_of", "is_environment", "is_frozen", "is_quiet", "is_secret_name", "label_of",
+    "PLAIN",
+    "call_of",
+    "function_of",
+    "is_environment",
+    "is_environment_lookup",
+    "is_frozen",
+    "is_quiet",
+    "is_secret_name",
+    "label_of",
+    "named",
     "qualified",
-]  # fmt: skip
+]
 
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)\Z", re.IGNORECASE)
-PLAIN = (str, bytes, int, float, bool, complex, type(None), type(...), range)
+PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None), type(...), range})
 QUIET = (
     logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()),
     type(threading.RLock()), threading.Semaphore, threading.Condition, threading.Event,
@@ -48,6 +58,7 @@ def is_quiet(value: object) -> bool:
 
 
 def is_environment(value: object) -> bool:
+    """`os.environ` or what reads it, which count by the variables that are looked up."""
     return value is os.environ or value is os.getenv or value is getattr(os, "environb", None)
 
 
@@ -68,6 +79,14 @@ def function_of(value: Any) -> types.FunctionType | None:
     return plain_function(value) if isinstance(held, dict) and "__wrapped__" in held else None
 
 
+def call_of(kind: type) -> types.FunctionType | None:
+    """The `__call__` that the instances of a class have, where it is written in Python."""
+    for base in kind.__mro__:
+        if "__call__" in base.__dict__:
+            return function_of(base.__dict__["__call__"])
+    return None
+
+
 def qualified(value: Any) -> str:
     """`module.qualname` of a function or class."""
     module = getattr(value, "__module__", None)
@@ -78,3 +97,14 @@ def qualified(value: Any) -> str:
 def label_of(value: object) -> str:
     """A type by its name, for what is said of values that are left out."""
     return type(value).__qualname__
+
+
+def is_environment_lookup(value: object) -> bool:
+    """`os.environ`, `os.getenv`, and the look-ups that are methods of the former."""
+    return is_environment(value) or is_environment(getattr(value, "__self__", None))
+
+
+def named(value: Any) -> bytes:
+    """Somebody else's function or class: its package and name, whatever module it now lies in."""
+    module = str(getattr(value, "__module__", "")).partition(".")[0]
+    return hashlib.sha256(f"{module}:{getattr(value, '__qualname__', '')}".encode()).digest()

@@ -1,5 +1,4 @@
-"""What a set of functions reads, once it has been found: the pieces that count, and how to tell
-that one of them may have changed."""
+"""What a set of functions reads, as pieces that count, and how to tell that one has changed."""
 
 from __future__ import annotations
 
@@ -7,9 +6,9 @@ import hashlib
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-__all__ = ["MISSING", "Live", "Piece", "Reading", "content", "framed_piece"]
+__all__ = ["MISSING", "Live", "Piece", "Reading", "Values", "content", "framed_piece"]
 
 MISSING: Final = object()
 Piece = tuple[str, bytes | str]
@@ -81,6 +80,24 @@ class Reading:
             if isinstance(what, bytes):
                 state.update(framed_piece(name, what))
         return bytes(state.digest())
+
+
+class Values(Protocol):
+    """How values are keyed: what a walk over code asks for, and is not told."""
+
+    def frozen(self, value: object) -> bytes:
+        """The digest of a value that cannot change."""
+
+    def live(self, label: str, value: object, rest: tuple[str, ...]) -> Live:
+        """The pieces of a value that can, or of what `rest` leads to from it."""
+
+    def variable(self, name: str) -> Live:
+        """The piece of an environment variable."""
+
+    def schema(
+        self, kind: Any, reading: Reading, function: Callable[[types.FunctionType, str], None]
+    ) -> bytes:
+        """Add the pieces of a type, its validators by `function`; returns its outer form."""
 
 
 def framed_piece(name: str, digest: bytes) -> bytes:

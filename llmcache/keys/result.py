@@ -98,12 +98,12 @@ def evaluated(function: Callable[..., Any], annotation: Any) -> Any:
     """One annotation, or None where it cannot be evaluated."""
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     names = getattr(function, "__globals__", {})
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)  # type: ignore[attr-defined]
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
     variables = {parameter.__name__: parameter for parameter in type_parameters(function)}
     local = variables | {name: c.cell_contents for name, c in cells if has_content(c)}
     try:
         return typing.get_type_hints(holder, names, local, include_extras=True)["it"]
-    except Exception:  # noqa: BLE001 - evaluating an annotation runs whatever stands in it
+    except Exception:  # noqa: BLE001 - what is asked runs code of the user's, which may raise anything
         return None
 
 
@@ -136,11 +136,7 @@ def open_variables(annotation: Any) -> tuple[Any, ...]:
     """The type variables in an annotation."""
     if isinstance(annotation, typing.TypeVar):
         return (annotation,)
-    return (
-        tuple(getattr(annotation, "__parameters__", ()))
-        if not isinstance(annotation, type) or isinstance(annotation, types.GenericAlias)
-        else ()
-    )
+    return () if isinstance(annotation, type) else tuple(getattr(annotation, "__parameters__", ()))
 
 
 def substituted(annotation: Any, known: dict[Any, Any]) -> Any:
@@ -171,7 +167,7 @@ def classes_within(kinds: Iterable[Any]) -> Iterator[type]:
         if id(kind) in met:
             continue
         met.add(id(kind))
-        if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
+        if isinstance(kind, type):
             if kind.__module__ in {"builtins", "typing"}:
                 continue
             yield kind

@@ -57,7 +57,7 @@ class Describer:
 
     def annotation(self, kind: Any) -> bytes:
         """Any annotation; classes with fields leave pieces of their own."""
-        if isinstance(kind, type) and not isinstance(kind, types.GenericAlias):
+        if isinstance(kind, type):
             return self.known_class(kind)
         for test, describe in SPECIAL:
             if test(kind):

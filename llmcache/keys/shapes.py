@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ from llmcache.keys.project import SDKS
 __all__ = ["Field", "fields_of", "validators_of"]
 
 PARSING = ("field_validators", "validators", "root_validators", "model_validators")
-HOOKS = ("model_post_init", "__post_init__", "__get_pydantic_core_schema__", "__init__", "__new__",
-         "__get_pydantic_json_schema__", "__attrs_post_init__", "_missing_", "validate")  # fmt: skip
+HOOKS = (
+    "model_post_init", "__post_init__", "__get_pydantic_core_schema__", "__init__", "__new__",
+    "__get_pydantic_json_schema__", "__attrs_post_init__", "_missing_", "validate",
+)  # fmt: skip
 PLAIN = ("default", "default_factory", "alias", "validation_alias", "title", "description",
          "examples", "json_schema_extra", "discriminator", "deprecated", "validate_default",
          "field_title_generator")  # fmt: skip
@@ -39,7 +42,7 @@ def fields_of(kind: type) -> list[Field] | None:
     if dataclasses.is_dataclass(kind):
         return dataclass_fields(kind)
     if typing.is_typeddict(kind) or is_typeddict(kind):
-        required = getattr(kind, "__required_keys__", frozenset())
+        required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
         return [
             Field(name, hint, {"required": name in required}) for name, hint in hints(kind).items()
         ]
@@ -61,7 +64,9 @@ def pydantic_fields(kind: Any) -> list[Field]:
     """The fields of a model; one whose forward references are still open is completed first."""
     if not getattr(kind, "__pydantic_complete__", True):
         kind.model_rebuild(raise_errors=False)
-    fields = kind.__pydantic_fields__ if dataclasses.is_dataclass(kind) else kind.model_fields
+    fields = getattr(
+        kind, "__pydantic_fields__" if "__dataclass_fields__" in kind.__dict__ else "model_fields"
+    )
     return [Field(name, info.annotation, pydantic_aspects(info)) for name, info in fields.items()]
 
 
@@ -122,11 +127,11 @@ def hints(kind: Any) -> dict[str, Any]:
     """The evaluated annotations; those that cannot be evaluated stay text."""
     try:
         return typing.get_type_hints(kind, include_extras=True)
-    except Exception:  # noqa: BLE001 - evaluating annotations runs whatever stands in them
+    except Exception:  # noqa: BLE001 - what is asked runs code of the user's, which may raise anything
         found: dict[str, Any] = {}
         for known in reversed(kind.__mro__):
             scope = vars(sys.modules.get(known.__module__, typing))
-            for name, text in known.__dict__.get("__annotations__", {}).items():
+            for name, text in inspect.get_annotations(known).items():
                 found[name] = scope.get(text, text) if isinstance(text, str) else text
         return found
 

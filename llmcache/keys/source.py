@@ -21,6 +21,10 @@ from llmcache.keys.syntax import FunctionNode
 
 __all__ = ["find_syntax"]
 
+COMPARED = (
+    "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
+    "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_exceptiontable",
+)  # fmt: skip
 compiling = threading.Lock()
 
 
@@ -73,7 +77,7 @@ def parse(source: str, filename: str) -> Parsed | None:
 def first_line(node: FunctionNode) -> int:
     """Where the code object says the function begins: at its first decorator."""
     decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return min([node.lineno, *(int(decorator.lineno) for decorator in decorators)])
 
 
 def nested_codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -99,9 +103,7 @@ def covers(node: FunctionNode, code: types.CodeType) -> bool:
 
 def same_code(one: types.CodeType, other: types.CodeType) -> bool:
     """Whether two code objects do the same; line tables and file names are no matter."""
-    plain = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
-             "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_exceptiontable")  # fmt: skip
-    if any(getattr(one, name) != getattr(other, name) for name in plain):
+    if any(getattr(one, name) != getattr(other, name) for name in COMPARED):
         return False
     return len(one.co_consts) == len(other.co_consts) and all(
         same_code(mine, theirs)

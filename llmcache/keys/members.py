@@ -1,0 +1,105 @@
+"""The members of classes that are read: of a class as a whole, of `self` one by one."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from llmcache.keys.body import Chain
+from llmcache.keys.classes import (
+    below_descriptor,
+    defines,
+    found_in,
+    methods_of,
+    plain_members,
+)
+from llmcache.keys.kinds import function_of, named, qualified
+from llmcache.keys.pieces import Reading, Values
+from llmcache.keys.project import Project
+
+__all__ = ["Members"]
+
+
+class Walk(Protocol):
+    """What is asked of the walk that meets a class."""
+
+    project: Project
+    values: Values
+    reading: Reading
+    subject: type | None
+    met: dict[tuple[int, bool], object]
+
+    def count(self, label: str, digest: bytes) -> None: ...
+    def watch(self, namespace: Mapping[str, Any], name: str) -> object: ...
+    def value(self, label: str, value: Any, rest: Chain) -> None: ...
+    def helper(self, value: Any, function: types.FunctionType) -> None: ...
+    def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None: ...
+
+
+class Members:
+    """The part of a walk that deals with classes."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+
+    def known_class(self, kind: type, rest: Chain) -> None:
+        """A class: of one attribute only that, else its schema and the code of its methods."""
+        self.walk.reading.classes[kind] = None
+        if not self.walk.project.owns(kind.__module__):
+            self.walk.count(f"name {qualified(kind)}", named(kind))
+            if self.walk.project.fields_count(kind.__module__):
+                self.walk.values.schema(kind, self.walk.reading, self.walk.function)
+            return
+        if rest and self.class_attribute(kind, rest):
+            return
+        self.whole_class(kind)
+
+    def class_attribute(self, kind: type, rest: Chain) -> bool:
+        """Whether `rest` begins with an attribute of a project class, which then is followed."""
+        found, owner = found_in(kind, rest[0], self.walk.watch)
+        if owner is None or not self.walk.project.owns(owner.__module__):
+            return False
+        function = function_of(getattr(found, "__func__", found))
+        if function is None:
+            self.walk.value(f"constant {qualified(kind)}.{rest[0]}", found, rest[1:])
+            return True
+        self.walk.helper(getattr(found, "__func__", found), function)
+        if isinstance(found, classmethod):
+            self.whole_class(kind)
+        return True
+
+    def whole_class(self, kind: type) -> None:
+        """The schema, the methods and the constants of a project class and its project bases."""
+        if (id(kind), False) in self.walk.met:
+            return
+        self.walk.met[id(kind), False] = kind
+        self.walk.values.schema(kind, self.walk.reading, self.walk.function)
+        for base in kind.__mro__:
+            if self.walk.project.owns(base.__module__):
+                for name, function in methods_of(base):
+                    self.walk.function(function, f"method {qualified(base)}.{name}")
+                for name, value in plain_members(base):
+                    self.walk.watch(base.__dict__, name)
+                    self.walk.value(f"constant {qualified(base)}.{name}", value, ())
+
+    def own(self, chain: Chain, function: types.FunctionType | None) -> None:
+        """An attribute of `self`: the subject's own methods are followed, data is noted."""
+        subject = self.walk.subject
+        assert subject is not None  # noqa: S101 - the caller has made sure of it
+        if chain[0] == "super()":
+            owner = next((b for b in subject.__mro__ if defines(b, function)), subject)
+            found, base = found_in(subject, chain[1], self.walk.watch, after=owner)
+            chain = chain[1:]
+        elif chain[0] == "__class__":
+            self.known_class(subject, chain[1:])
+            return
+        else:
+            found, base = found_in(subject, chain[0], self.walk.watch)
+        method = below_descriptor(found)
+        if method is None or base is None:
+            self.walk.reading.own.setdefault(chain[0], set()).add(chain[1:])
+        elif self.walk.project.owns(method.__module__):
+            self.walk.function(method, f"method {qualified(method)}", own=True)
+        elif base is not object:
+            self.walk.reading.whole = True

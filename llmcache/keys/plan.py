@@ -1,0 +1,134 @@
+"""What stays from call to call of one function, made once and kept while it is true."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmcache.keys.binding import Binder
+from llmcache.keys.body import SELF_NAMES
+from llmcache.keys.canonical import FileNeeded
+from llmcache.keys.code import body_of, known, plain_function
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.kinds import qualified
+from llmcache.keys.pieces import Reading
+from llmcache.keys.project import Project, shown_module
+from llmcache.keys.result import Declaration, ResultType
+
+__all__ = ["Plan", "Planner"]
+
+FORMAT = b"llmcache/1"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is known of a function for one class of `self`.
+
+    Attributes:
+        reading: What the function reads.
+        state: A hash fed with all of it that stays.
+        binder: Binds the arguments that count.
+        lively: Whether anything besides the arguments is made anew at each call.
+        result_types: What is known of results, by the types that a call passes.
+    """
+
+    reading: Reading
+    state: Any
+    binder: Binder
+    lively: bool
+    result_types: dict[tuple[Any, ...], ResultType] = field(default_factory=dict)
+
+
+class Planner:
+    """Makes the plans of one function.
+
+    Args:
+        function: The undecorated callable.
+        name: What it is called in keys.
+        version: Stands for its code, where given.
+        ignored: Parameters that are left out.
+        declaration: What it says about its result.
+        lively: Whether something is made anew at each call in any case.
+
+    Attributes:
+        references: The fingerprints for the present project.
+        quick: The same where no file may be read.
+        method: Whether the first parameter is `self` or `cls` and counts.
+    """
+
+    def __init__(  # noqa: PLR0913 - they are the options of one call
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str,
+        version: str | int | None,
+        ignored: str | tuple[str, ...],
+        declaration: Declaration,
+        lively: bool,
+    ) -> None:
+        self.function = function
+        self.plain = plain_function(function)
+        self.name = name
+        self.version = version
+        self.declaration = declaration
+        self.lively = lively
+        self.binder = Binder(function)
+        self.binder.check_ignored(ignored)
+        self.ignored = frozenset(ignored)
+        first = self.binder.names[0] if self.binder.names else ""
+        self.method = first in SELF_NAMES and first not in ignored
+        self.plans: weakref.WeakKeyDictionary[type, Plan] = weakref.WeakKeyDictionary()
+        self.only: Plan | None = None
+        self.project: tuple[str, ...] | None = None
+        self.begin(())
+
+    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
+        """The plan for a subject, made anew when a name that was read leads elsewhere."""
+        if project and project != self.project:
+            self.begin(project)
+        if subject is None:
+            plan = self.only
+        else:
+            kind = subject if isinstance(subject, type) else type(subject)
+            plan = self.plans.get(kind)
+        if plan is None or not plan.reading.current():
+            plan = self.made_plan(subject, files=files)
+            if subject is None:
+                self.only = plan
+            else:
+                self.plans[kind] = plan
+        return plan
+
+    def begin(self, project: tuple[str, ...]) -> None:
+        """Forget all plans, as they are for other packages."""
+        module = shown_module(getattr(self.plain or self.function, "__module__", None))
+        self.references = Fingerprints(Project(module.partition(".")[0], tuple(project)))
+        self.quick = self.references.without_files()
+        self.plans.clear()
+        self.only, self.project = None, project
+
+    def made_plan(self, subject: Any, *, files: bool) -> Plan:
+        """Follow the function to all that it reads."""
+        references = self.references if files else self.quick
+        reading = Reading(pinned=self.version is not None)
+        kind = None if subject is None else subject if isinstance(subject, type) else type(subject)
+        follower = references.follower(reading, kind)
+        reading.add("function", references.frozen(self.name))
+        if self.version is not None:
+            reading.add("version", references.frozen(self.version))
+        follower.outermost(self.function, f"code of {qualified(self.plain or self.function)}")
+        if self.plain is not None:
+            if not files and not known(self.plain):
+                raise FileNeeded
+            reading.secret_parameters = body_of(self.plain).secret_parameters
+        declared = self.declaration.fixed()
+        if declared is not None:
+            references.result(declared, reading, follower.function)
+        left_out = {*self.ignored, *reading.secret_parameters}
+        if self.method and not reading.whole:
+            left_out.add(self.binder.names[0])
+        state = reading.state(FORMAT)
+        lively = bool(reading.live or reading.own or self.lively)
+        return Plan(reading, state, self.binder.without(left_out), lively)
