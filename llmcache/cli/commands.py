@@ -1,0 +1,39 @@
+"""The group, and which commands it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from llmcache.cli.config import config
+from llmcache.cli.demo import demo
+from llmcache.cli.options import colour_wanted
+from llmcache.cli.path import path
+from llmcache.cli.problems import plainly
+
+__all__ = ["llmcache"]
+
+
+class Commands(click.Group):
+    """A group whose commands may let errors of llmcache through."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        with plainly():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="llmcache-structured", prog_name="llmcache")
+@click.pass_context
+def llmcache(ctx: click.Context) -> None:
+    """Structured LLM answers, cached: look at the store and steer it.
+
+    Exit codes: 0, 1 where a problem was found, 2 for wrong usage or a setting that cannot be used.
+    """
+    ctx.color = colour_wanted()
+
+
+for command in (demo, path, config):
+    llmcache.add_command(command)

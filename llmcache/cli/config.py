@@ -1,0 +1,31 @@
+"""`llmcache config`: each setting in effect, and where it comes from."""
+
+from __future__ import annotations
+
+import click
+
+from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.tables import table
+
+__all__ = ["config"]
+
+
+@click.command(short_help="Print each setting, and where it comes from.")
+@backend_option
+@json_option
+def config(backend: str | None, *, as_json: bool) -> None:
+    """Print each setting in effect, and where it comes from; secrets are masked."""
+    import json  # noqa: PLC0415 - not for `--help`
+
+    from llmcache.cli.effective import effective  # noqa: PLC0415 - as above
+
+    found = effective(backend)
+    if as_json:
+        settings = {each.name: {"value": each.value, "source": each.source} for each in found}
+        click.echo(json.dumps(settings, indent=2, ensure_ascii=False))
+        return
+    rows = [(each.name, each.shown, each.source) for each in found]
+    heading, *lines = table(("setting", "value", "from"), rows)
+    click.secho(heading, bold=True)
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,53 @@
+"""How the command line ends: 0, 1 where it found a problem, 2 where it cannot be used like that."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from llmcache.errors import ConfigurationError, LLMCacheError, LLMCacheWarning
+
+__all__ = ["FOUND_A_PROBLEM", "Unusable", "plainly"]
+
+FOUND_A_PROBLEM = 1
+
+
+class Unusable(click.ClickException):
+    """A setting, option or URL that cannot be used: exit code 2, as for a wrong option."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Tell errors and warnings of llmcache in one line each, without a traceback or a source line.
+
+    Raises:
+        Unusable: In place of a `ConfigurationError`.
+        click.ClickException: In place of any other error of llmcache; exit code 1.
+    """
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, LLMCacheWarning):
+                click.echo(f"Warning: {message}", err=True)
+            else:
+                show_others(message, category, *where)
+
+        warnings.showwarning = show  # type: ignore[assignment]  # called by position
+        try:
+            yield
+        except ConfigurationError as error:
+            raise Unusable(in_one_line(error)) from None
+        except LLMCacheError as error:
+            raise click.ClickException(in_one_line(error)) from None
+
+
+def in_one_line(error: Any) -> str:
+    """The text of an error with line ends made spaces."""
+    return " ".join(str(error).split())
