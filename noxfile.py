@@ -90,7 +90,7 @@ def types(session: nox.Session) -> None:
     install(session, "types")
     session.run("mypy")
     session.run("pyright")
-    session.run("basedpyright")
+    session.run("basedpyright", "tests/typing")
 
 
 @nox.session

@@ -22,6 +22,7 @@ default_role = "code"  # docstrings write names in single backticks
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+napoleon_use_ivar = True  # attributes are told on the class, once
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

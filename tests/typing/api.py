@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, assert_type
+from typing import Literal, TypeVar, assert_type
 
 from pydantic import BaseModel
 
@@ -58,6 +58,11 @@ def empty(text: str) -> Invoice:
     return Invoice(number=text, total=0)
 
 
+def stripped(text: str) -> str:
+    """What stands for the arguments."""
+    return text.strip()
+
+
 @cached_structured(
     ttl="7d",
     backend="sqlite:///answers.db",
@@ -65,7 +70,7 @@ def empty(text: str) -> Invoice:
     name="extract",
     version=2,
     depends_on=[Invoice, lambda: 1],
-    key=lambda text: text.strip(),
+    key=stripped,
     mode="readonly",
     ignore=["text"],
     response_model=Invoice,
@@ -309,11 +314,3 @@ def over(text: str) -> Invoice:
 
 assert_type(under("a"), Invoice)
 assert_type(over("a"), Invoice)
-
-
-# Whole clients keep their type.
-
-
-def wrap(client: Any) -> Any:
-    """A client of Instructor."""
-    return llmcache.cached_client(client, ttl="7d", namespace="n")

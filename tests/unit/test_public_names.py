@@ -38,8 +38,6 @@ PUBLIC = [
     "UncacheableArgumentError",
     "UncacheableResultWarning",
     "Wait",
-    "__version__",
-    "cached_client",
     "cached_structured",
     "configure",
     "disabled",
@@ -47,6 +45,7 @@ PUBLIC = [
     "on_event",
     "open_backend",
     "record",
+    "register_codec",
     "register_key_type",
     "reset_configuration",
 ]
@@ -67,8 +66,8 @@ def test_a_public_name_is_there_and_says_what_it_is(name: str) -> None:
         assert value.__doc__
 
 
-def test_a_name_that_does_not_exist_is_an_attribute_error_with_the_nearest() -> None:
-    with pytest.raises(AttributeError, match="cached_structure'"):
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'cached_structure'"):
         _ = llmcache.cached_structure  # type: ignore[attr-defined] # the mistake under test
 
 
@@ -77,7 +76,7 @@ def test_the_decorated_function_has_exactly_this_handle() -> None:
     def ask(text: str) -> str:
         return text
 
-    handle = {name for name in dir(ask) if name.startswith("cache_")}
+    handle = {name for name in dir(type(ask)) if name.startswith("cache_")}
     assert handle == {
         "cache_backend",
         "cache_clear",
@@ -107,7 +106,6 @@ def test_counts_have_exactly_these_names() -> None:
     [
         ("llmcache.backends", ["Backend"]),
         ("llmcache.testing", ["BackendContract", "LoopbackProvider", "ManualClock"]),
-        ("llmcache.integrations.instructor", ["InstructorCache"]),
     ],
 )
 def test_what_is_opted_into_is_where_the_pages_say(module: str, names: list[str]) -> None:
