@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+from llmcache.codecs.derived import derived
 from llmcache.codecs.origin import digest_of, name_of, nearest
 from llmcache.codecs.reach import reachable
 from llmcache.codecs.sdk import is_sdk_class, sdk_class
@@ -92,7 +93,14 @@ class Catalogue:
         if seen is not None:
             return seen
         choices = [kind for kind in self.candidates(name) if digest_of(kind) == digest]
-        return next((kind for kind in choices if name_of(kind) == name), (*choices, None)[0])
+        for kind in choices:
+            if name_of(kind) == name:
+                return kind
+        for kind in derived(name, lambda qualname: self.reach().get(qualname, ())):
+            if digest_of(kind) == digest:
+                self.seen.remember(kind)
+                return kind
+        return choices[0] if choices else None
 
     def candidates(self, name: str) -> Iterator[type]:
         """The classes with this qualname: the declared ones, then the subclasses of those."""

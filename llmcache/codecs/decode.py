@@ -7,6 +7,7 @@ None, so restoring costs little more than reading. No code of the restored class
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ DAMAGE = (
     LookupError,
     MemoryError,
     RecursionError,
+    re.error,
     TypeError,
     ValueError,
 )
@@ -198,12 +200,16 @@ def build_registered(pair: Registered, builders: Builders) -> Build:
 
 
 def build_models(kind: type[BaseModel], builders: Builders, *shape: Any) -> Build:
-    """Pydantic models; by far the most are the plain ones that are built here at once."""
+    """Pydantic models."""
+    names, extra, private, _ = shape
+    plain = names is not None and {extra, private} <= {Form.NOTHING, Form.EMPTY}
+    build = (build_plain_models if plain else build_full_models)(kind, builders, *shape)
+    return as_installed(kind, build) if is_sdk_class(kind) else build
+
+
+def build_plain_models(kind: type[BaseModel], builders: Builders, *shape: Any) -> Build:
+    """Models without extras or private attributes; `deep` are the fields that need reading."""
     names, extra, private, deep = shape
-    if is_sdk_class(kind):
-        return build_completions(kind, builders, *shape)
-    if names is None or extra != Form.NOTHING or private != Form.NOTHING:
-        return build_full_models(kind, builders, *shape)
 
     def build(state: dict[str, Any]) -> Any:
         for name in deep:
@@ -213,8 +219,8 @@ def build_models(kind: type[BaseModel], builders: Builders, *shape: Any) -> Buil
         made = bare(kind)
         set_dict(made, state)
         set_names(made, set(names))
-        set_extra(made, None)
-        set_private(made, None)
+        set_extra(made, {} if extra else None)
+        set_private(made, {} if private else None)
         return made
 
     return build
@@ -243,21 +249,21 @@ def build_full_models(kind: type[BaseModel], builders: Builders, *shape: Any) ->
     return build
 
 
-def build_completions(kind: type[BaseModel], builders: Builders, *shape: Any) -> Build:
+def as_installed(kind: type[BaseModel], build_stored: Build) -> Build:
     """Models of an SDK, as the installed release has them.
 
     As the SDK itself does with an answer of another release: what is new in the class gets its
     default, and what the class no longer has becomes an extra.
     """
-    build_stored = build_full_models(kind, builders, *shape)
     defaults, fields = sdk_defaults(kind), frozenset(kind.model_fields)
 
     def build(state: dict[str, Any], *besides: Any) -> Any:
-        made = build_stored({**defaults, **state}, *besides)
-        found = MODEL_DICT.__get__(made)
-        gone = [name for name in state if name not in fields and name[:1] != "_"]
-        for name in gone:
-            EXTRA.__get__(made)[name] = found.pop(name)
+        made = build_stored(state, *besides)
+        if state.keys() != fields:
+            for name in [name for name in state if name not in fields and name[:1] != "_"]:
+                EXTRA.__get__(made)[name] = state.pop(name)
+            for name, default in defaults.items():
+                state.setdefault(name, default)
         return made
 
     return build

@@ -182,7 +182,10 @@ LEAVES: dict[str, Leaf] = {
         lambda digits, safe: uuid.UUID(hex=digits, is_safe=uuid.SafeUUID(safe)),
     ),
     "pattern": Leaf(
-        re.Pattern, lambda pattern: (pattern.pattern, pattern.flags), re.compile, holds=True
+        re.Pattern,
+        lambda pattern: (pattern.pattern, pattern.flags),
+        lambda text, flags: re.compile(text, flags & ~re.DEBUG),  # which would print
+        holds=True,
     ),
     "ellipsis": Leaf(type(...), lambda _: (), lambda: ...),
     "range": Leaf(range, lambda span: (span.start, span.stop, span.step), range),

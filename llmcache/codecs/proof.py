@@ -92,8 +92,8 @@ class Proof:
                 self.named(original, before, after)
 
     def named(self, owner: Any, original: dict[str, Any], restored: dict[str, Any]) -> None:
-        """Two sets of attributes; their order does not count."""
-        if original.keys() != restored.keys():
+        """Two sets of attributes, in their order, which dumps show."""
+        if list(original) != list(restored):
             raise differs(owner, "its attributes would not be the same")
         for name, part in original.items():
             try:
