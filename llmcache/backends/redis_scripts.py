@@ -47,6 +47,8 @@ end
 
 GROWING = f"""
 local function grow(key)
+  -- A full server lets a script go on that has written something; this may be written always.
+  redis.call('PEXPIRE', key, {EPOCH_LIFE})
   local time = redis.call('TIME')
   local number = time[1] * 1000000 + time[2]
   local before = number_at(key)
