@@ -16,7 +16,7 @@ from llmcache.backends.sqlite.failures import (
     UninitialisedError,
     meaning,
 )
-from llmcache.backends.sqlite.file import Identity, StoreFile
+from llmcache.backends.sqlite.file import Identity, StoreFile, size_of
 from llmcache.backends.sqlite.schema import APPLICATION_ID, VERSION, migrate
 from llmcache.backends.sqlite.space import PAGE, Bounds
 
@@ -35,6 +35,7 @@ class Connection:
         version: What `data_version` was when `number` was read; None: read `number` again.
         checked: When `file` was last compared with what is at the path.
         number: That of the last invalidation, as of `version`.
+        store: Where it lies.
     """
 
     __slots__ = (
@@ -45,12 +46,19 @@ class Connection:
         "log",
         "number",
         "raw",
+        "store",
         "version",
         "writable",
     )
 
     def __init__(
-        self, raw: sqlite3.Connection, file: Identity, *, log: bool, writable: bool
+        self,
+        raw: sqlite3.Connection,
+        store: StoreFile,
+        file: Identity,
+        *,
+        log: bool,
+        writable: bool,
     ) -> None:
         self.raw = raw
         self.gate = threading.RLock()
@@ -59,7 +67,12 @@ class Connection:
         self.writable = writable
         self.version: int | None = None
         self.number = 0
+        self.store = store
         self.checked = 0.0
+
+    def log_size(self) -> int:
+        """Bytes of the log; 0: there is none."""
+        return size_of(self.store.side("-wal"))
 
     def close(self) -> None:
         """Close the handle; the caller holds `fork.entrance`."""
@@ -155,7 +168,7 @@ def open_writable(store: StoreFile, plan: Plan, *, may_make: bool) -> Connection
     except BaseException:
         raw.close()
         raise
-    return Connection(raw, identity, log=log, writable=True)
+    return Connection(raw, store, identity, log=log, writable=True)
 
 
 def open_readonly(store: StoreFile) -> Connection:
@@ -181,7 +194,7 @@ def open_readonly(store: StoreFile) -> Connection:
             raw.close()
             raise
         else:
-            return Connection(raw, identity, log=True, writable=False)
+            return Connection(raw, store, identity, log=True, writable=False)
     raise AssertionError
 
 

@@ -23,7 +23,7 @@ from llmcache.errors import BackendUnavailableError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["SIDES", "Identity", "StoreFile"]
+__all__ = ["SIDES", "Identity", "StoreFile", "size_of"]
 
 SIDES = ("-wal", "-shm", "-journal")
 TAG = """Signature: 8a477f597d28d172789f06886806bc55

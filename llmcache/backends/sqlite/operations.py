@@ -5,6 +5,7 @@ None of them waits, and each may be called again after it raised.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +13,7 @@ from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
 from llmcache.backends.sqlite import epochs, leases
 from llmcache.backends.sqlite.connection import Connection, Transaction
 from llmcache.backends.sqlite.rows import COLUMNS, id_of, read_entry, write_entry
-from llmcache.backends.sqlite.space import BATCH, Bounds, evict, excess_of
+from llmcache.backends.sqlite.space import BATCH, PAGE, Bounds, evict, excess_of, filling_of, shrink
 from llmcache.backends.sqlite.undone import UNDONE, Undone
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
@@ -24,6 +25,12 @@ LARGE = 1 << 20
 
 GET = f"SELECT {COLUMNS} FROM entry WHERE id = ? AND key = ?"  # noqa: S608 - constants only
 SIZE = "SELECT size FROM entry WHERE id = ? AND key = ?"
+WRITE_OVERHEAD = 30_000
+"""Bytes of log that a write takes beside the value: the pages of the table and its indexes."""
+
+SHRINK_PER_WRITE = 64
+"""Unused pages that a write gives back while the file is too large."""
+
 UNREADABLE_TEXT = "Could not decode"
 
 
@@ -34,6 +41,7 @@ class Operations:
         self.bounds = bounds
         self.now = clock.time
         self.usage = Usage()
+        self.written = 0
 
     # Entries
 
@@ -66,6 +74,21 @@ class Operations:
         """Store one entry."""
         with Transaction(connection.raw) as transaction:
             self.store(transaction.raw, key, entry)
+        self.cut_log(connection, len(entry.value))
+
+    def cut_log(self, connection: Connection, written: int) -> None:
+        """Cut the log where it takes too much of the bound; another time if somebody reads it.
+
+        SQLite writes the log back by itself, but leaves it as large as the largest burst made it.
+        """
+        self.written += written + WRITE_OVERHEAD
+        log_bytes = self.bounds.log_pages * PAGE
+        if self.written < log_bytes:
+            return
+        self.written = 0
+        if connection.log_size() > 2 * log_bytes:
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def store(self, raw: sqlite3.Connection, key: str, entry: Entry) -> None:
         """Make room and store one entry, inside the caller's transaction."""
@@ -76,7 +99,10 @@ class Operations:
 
     def make_room(self, raw: sqlite3.Connection, size: int, now: float, keep: str) -> None:
         """Evict what has to go before an entry comes."""
-        excess = excess_of(raw, self.bounds, size)
+        filling = filling_of(raw)
+        if filling.pages > self.bounds.pages and filling.unused:
+            shrink(raw, SHRINK_PER_WRITE)
+        excess = excess_of(filling, self.bounds, size)
         if excess is None:
             if self.usage.overdue:
                 self.usage.write(raw)
@@ -90,6 +116,7 @@ class Operations:
         with Transaction(connection.raw) as transaction:
             for key, entry in entries.items():
                 self.store(transaction.raw, key, entry)
+        self.cut_log(connection, sum(len(entry.value) for entry in entries.values()))
 
     def get_many(self, connection: Connection, keys: Iterable[str]) -> dict[str, Entry]:
         """Those that are there and whole, as of one moment."""
@@ -129,6 +156,7 @@ class Operations:
             if epochs.epoch(transaction.raw, key, entry.scope) != epoch:
                 return False
             self.store(transaction.raw, key, entry)
+        self.cut_log(connection, len(entry.value))
         return True
 
     def invalidate(self, connection: Connection, key: str, scope: Scope) -> bool:
@@ -224,6 +252,7 @@ class Operations:
             if current:
                 self.store(transaction.raw, key, entry)
             leases.drop(transaction.raw, key, token)
+        self.cut_log(connection, len(entry.value))
         return current
 
     def renew(self, connection: Connection, key: str, token: str, seconds: float) -> bool:

@@ -9,7 +9,19 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-__all__ = ["BATCH", "Bounds", "evict", "excess_of", "remove_expired", "shrink"]
+__all__ = [
+    "BATCH",
+    "PAGE",
+    "ROW_OVERHEAD",
+    "Bounds",
+    "Excess",
+    "Filling",
+    "evict",
+    "excess_of",
+    "filling_of",
+    "remove_expired",
+    "shrink",
+]
 
 BATCH = 200
 """Rows that one write may remove."""
@@ -21,8 +33,8 @@ ROW_OVERHEAD = 512
 """Bytes that an entry takes beside its value: key twice, scope twice, times, page headers."""
 
 PAGE = 4096
-FILE_PART = 0.95
-LOG_PART = 0.1
+FILE_PART = 0.93
+LOG_PART = 0.08
 SMALLEST_FILE = 48
 SMALLEST_LOG = 16
 LARGEST_LOG = 1000
@@ -52,6 +64,23 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """How full a store is.
+
+    Attributes:
+        entries: Their number.
+        content: Bytes of their values.
+        pages: Pages of the file.
+        unused: Those of them that hold nothing.
+    """
+
+    entries: int
+    content: int
+    pages: int
+    unused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Excess:
     """What has to go: so many entries, and so many bytes."""
 
@@ -59,21 +88,27 @@ class Excess:
     bytes: int
 
 
-def excess_of(raw: sqlite3.Connection, bounds: Bounds, size: int, rows: int = 1) -> Excess | None:
-    """What has to go before `rows` entries with `size` bytes of values come; None: nothing."""
-    entries, content, pages, unused = raw.execute(
+def filling_of(raw: sqlite3.Connection) -> Filling:
+    """How full the store is, in constant time."""
+    row = raw.execute(
         """SELECT entries, bytes, page_count, freelist_count
         FROM state, pragma_page_count(), pragma_freelist_count()"""
     ).fetchone()
-    coming = size + rows * ROW_OVERHEAD
-    over_content = content + size - bounds.bytes
-    over_pages = (pages - unused - bounds.pages) * PAGE + coming
-    over_entries = 0 if bounds.entries is None else entries + rows - bounds.entries
-    if over_content <= 0 and over_pages <= 0 and over_entries <= 0:
+    return Filling(*row)
+
+
+def excess_of(filling: Filling, bounds: Bounds, size: int, rows: int = 1) -> Excess | None:
+    """What has to go before `rows` entries with `size` bytes of values come; None: nothing."""
+    used_pages = filling.pages - filling.unused
+    over_content = filling.content + size - bounds.bytes
+    over_pages = (used_pages - bounds.pages) * PAGE + size + rows * ROW_OVERHEAD
+    over_entries = 0 if bounds.entries is None else filling.entries + rows - bounds.entries
+    over_bytes = max(over_content, over_pages)
+    if over_bytes <= 0 and over_entries <= 0:
         return None
-    slack_bytes = int(bounds.bytes * SLACK) if max(over_content, over_pages) > 0 else 0
+    slack_bytes = int(bounds.bytes * SLACK) if over_bytes > 0 else 0
     slack_entries = int((bounds.entries or 0) * SLACK) if over_entries > 0 else 0
-    return Excess(over_entries + slack_entries, max(over_content, over_pages) + slack_bytes)
+    return Excess(over_entries + slack_entries, over_bytes + slack_bytes)
 
 
 def evict(raw: sqlite3.Connection, excess: Excess, now: float, keep: str = "") -> int:

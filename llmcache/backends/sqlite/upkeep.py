@@ -10,7 +10,15 @@ from llmcache.backends.base import Listed, Scope
 from llmcache.backends.sqlite import epochs
 from llmcache.backends.sqlite.connection import Connection, Transaction
 from llmcache.backends.sqlite.rows import read_listed
-from llmcache.backends.sqlite.space import BATCH, Bounds, evict, excess_of, remove_expired, shrink
+from llmcache.backends.sqlite.space import (
+    BATCH,
+    Bounds,
+    evict,
+    excess_of,
+    filling_of,
+    remove_expired,
+    shrink,
+)
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
 
@@ -74,7 +82,7 @@ class Upkeep:
         """Remove some entries beyond the bounds; how many."""
         with Transaction(connection.raw) as transaction:
             self.usage.write(transaction.raw)
-            excess = excess_of(transaction.raw, self.bounds, 0, rows=0)
+            excess = excess_of(filling_of(transaction.raw), self.bounds, 0, rows=0)
             return 0 if excess is None else evict(transaction.raw, excess, self.now())
 
     def sweep(self, connection: Connection) -> None:
