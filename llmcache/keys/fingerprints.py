@@ -72,7 +72,7 @@ class Fingerprints:
     def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
         """A function by name and code, with all that it reads; a third party's by name."""
         plain = function_of(function)
-        if plain is None or not self.project.owns(plain.__module__):
+        if plain is None or not self.project.wrote(plain):
             return named(plain or function)
         reading = self.of_functions.get(plain)
         if reading is None or not reading.current():
@@ -144,7 +144,7 @@ class Fingerprints:
 
         def function(value: Any) -> bytes:
             plain = function_of(value)
-            if plain is None or not self.project.owns(plain.__module__):
+            if plain is None or not self.project.wrote(plain):
                 return named(plain or value)
             follow(plain, f"validator {qualified(plain)}")
             return qualified(plain).encode()
@@ -197,7 +197,7 @@ class Fingerprints:
             yield label, digest(value, path=label, references=self, files=files)
         except UncacheableArgumentError:
             call = call_of(type(value))
-            if call is not None and self.project.owns(call.__module__):
+            if call is not None and self.project.wrote(call):
                 yield from self.attributes_of(label, value, {("__call__",)}, files=files)
             else:
                 yield label, f"{label_of(value)} has no stable form"

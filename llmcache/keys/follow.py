@@ -73,9 +73,10 @@ class Follower:
     def layered(self, function: Any, label: str) -> None:
         """A function and the project's layers round it, or a third party's by nothing at all."""
         for layer in layers(function):
-            if type(layer) is types.FunctionType and self.project.owns(layer.__module__):
+            if type(layer) is types.FunctionType and self.project.wrote(layer):
                 innermost = layer.__dict__.get("__wrapped__") is None
-                name = label if innermost else f"helper {qualified(layer)}"
+                module = shown_module(layer.__globals__.get("__name__"))
+                name = label if innermost else f"decorator {module}.{layer.__code__.co_qualname}"
                 self.function(layer, name, own=innermost)
 
     def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None:
@@ -217,7 +218,7 @@ class Follower:
     def helper(self, value: Any, function: types.FunctionType) -> None:
         """A function that is read: the project's by its code, others by name."""
         label = f"helper {qualified(function)}"
-        if not self.project.owns(function.__module__):
+        if not self.project.wrote(function):
             self.count(label, named(function))
             return
         self.layered(value, label)

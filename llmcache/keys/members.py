@@ -99,7 +99,7 @@ class Members:
         method = below_descriptor(found)
         if method is None or base is None:
             self.walk.reading.own.setdefault(chain[0], set()).add(chain[1:])
-        elif self.walk.project.owns(method.__module__):
+        elif self.walk.project.wrote(method):
             self.walk.function(method, f"method {qualified(method)}", own=True)
         elif base is not object:
             self.walk.reading.whole = True

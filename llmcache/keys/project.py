@@ -10,6 +10,7 @@ import functools
 import hashlib
 import sys
 import sysconfig
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,10 @@ class Project:
     def owns(self, module: str | None) -> bool:
         """Whether code of `module` counts by what it does."""
         return owns(self, module or "<unknown>")
+
+    def wrote(self, function: types.FunctionType) -> bool:
+        """Whether a function was written in the project: `wraps` gives it another's module."""
+        return owns(self, function.__globals__.get("__name__") or "<unknown>")
 
     def fields_count(self, module: str | None) -> bool:
         """Whether a model of `module` counts by its fields: all but those of the SDKs.

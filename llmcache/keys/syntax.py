@@ -68,6 +68,8 @@ class Writer:
         if id(node) in self.hidden:
             self.out += SECRET
             return
+        if isinstance(node, ast.AnnAssign) and node.value is not None and not self.in_class:
+            node = ast.Assign(targets=[node.target], value=node.value)
         self.text(type(node).__name__)
         self.special.get(type(node), Writer.fields)(self, node)
 

@@ -1,0 +1,200 @@
+"""What an edit of the source does to keys: two runs in two processes, the edit between them.
+
+Each case is a file of its own in one directory. The first process makes the keys of all of them,
+then every file is edited in place, then a second process, with another hash seed, makes them again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+CASES = Path(__file__).with_name("key_edits")
+RUNNER = """
+import importlib, json, sys
+from llmcache.keys.key import FunctionKeys
+
+sys.path.insert(0, ".")
+found = {}
+for name in sys.argv[1:]:
+    module = importlib.import_module(name)
+    keys = FunctionKeys(module.target, **getattr(module, "options", {}))
+    key = keys.key(getattr(module, "args", ("text",)), {})
+    found[name] = {"digest": key.digest, "parts": dict(key.parts), "unkeyed": key.unkeyed}
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One case: a source, and how it is edited."""
+
+    name: str
+    counts: bool
+    source: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def edits_of(path: Path, *, counts: bool) -> list[Edit]:
+    """The cases of a file: `=== name`, the source, `--- old`, the text, `+++ new`, the text."""
+    found = []
+    for block in path.read_text(encoding="utf-8").split("\n=== ")[1:]:
+        name, _, rest = block.partition("\n")
+        source, _, change = rest.partition("\n--- old\n")
+        old, _, new = change.partition("\n+++ new\n")
+        found.append(Edit(name.strip(), counts, source + "\n", old.rstrip("\n"), new.rstrip("\n")))
+    return found
+
+
+EDITS = [
+    *edits_of(CASES / "count.txt", counts=True),
+    *edits_of(CASES / "do_not_count.txt", counts=False),
+]
+
+
+def module_of(edit: Edit) -> str:
+    return "case_" + "".join(c if c.isalnum() else "_" for c in edit.name)
+
+
+def keys_of(directory: Path, names: list[str], seed: int) -> dict[str, Mapping[str, object]]:
+    """The keys of all cases, made in a fresh process."""
+    ran = subprocess.run(  # noqa: S603 - the interpreter of the tests, on code of ours
+        [sys.executable, "-c", RUNNER, *names],
+        cwd=directory,
+        env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, Mapping[str, object]] = json.loads(ran.stdout)
+    return found
+
+
+def written(directory: Path, name: str, source: str) -> None:
+    """A case as files; `# file: x.py` begins another one, whose name gets the case's before it."""
+    current, lines = f"{name}.py", list[str]()
+    files = {current: lines}
+    for line in source.splitlines():
+        if line.startswith("# file: "):
+            current, lines = line.removeprefix("# file: "), []
+            files[current] = lines
+        else:
+            lines.append(line)
+    for path, content in files.items():
+        (directory / path).write_text("\n".join(content) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:  # type: ignore[type-arg]
+    directory = tmp_path_factory.mktemp("edits")
+    names = [module_of(edit) for edit in EDITS]
+    assert len(set(names)) == len(names)
+    for edit, name in zip(EDITS, names, strict=True):
+        written(directory, name, edit.source)
+    before = keys_of(directory, names, 1)
+    for edit, name in zip(EDITS, names, strict=True):
+        assert edit.source.count(edit.old) == 1, f"{edit}: what is edited must be there once"
+        written(directory, name, edit.source.replace(edit.old, edit.new))
+    return before, keys_of(directory, names, 2)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_an_edit_changes_the_key_exactly_where_it_changes_the_question(
+    edit: Edit,
+    runs: tuple[dict, dict],  # type: ignore[type-arg]
+) -> None:
+    before, after = (run[module_of(edit)] for run in runs)
+    changed = {
+        name
+        for name in before["parts"] | after["parts"]
+        if before["parts"].get(name) != after["parts"].get(name)
+    }
+    assert (before["digest"] != after["digest"], bool(changed)) == (edit.counts, edit.counts), (
+        changed,
+        after["unkeyed"],
+    )
+
+
+def test_the_matrix_is_as_large_as_promised() -> None:
+    assert len(EDITS) >= 50
+
+
+def run_script(directory: Path, *command: str) -> list[str]:
+    """What a fresh Python prints, line by line."""
+    ran = subprocess.run(  # noqa: S603 - as above
+        [sys.executable, *command], cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split()
+
+
+APP = dedent("""
+    import sys
+    from pydantic import BaseModel
+    from llmcache.keys.key import FunctionKeys
+    PROMPT = "Extract."
+    class Total(BaseModel):
+        amount: int
+    def clean(text):
+        return text.strip()
+    def extract(text: str) -> Total:
+        return ask(PROMPT, clean(text), Total)
+    def show():
+        print(FunctionKeys(extract).digest(("x",), {}))
+    if __name__ == "__main__":
+        show()
+""")
+
+
+def test_a_module_that_is_run_and_one_that_is_imported_share_their_keys(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP, encoding="utf-8")
+    imported = run_script(tmp_path, "-c", "import app; app.show()")
+    assert run_script(tmp_path, "-m", "app") == imported
+
+
+def test_two_scripts_with_a_function_of_one_name_do_not_share(tmp_path: Path) -> None:
+    printed = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "app.py").write_text(APP, encoding="utf-8")
+        printed.append(run_script(tmp_path / folder, "app.py"))
+    assert printed[0] != printed[1]
+    assert run_script(tmp_path, str(Path("one") / "app.py")) == printed[0]
+
+
+def test_an_installed_application_sees_edits_of_its_own_helpers_and_of_no_others(
+    tmp_path: Path,
+) -> None:
+    site = tmp_path / "lib" / "site-packages"
+    for package in ("shop", "vendor"):
+        (site / package).mkdir(parents=True)
+        (site / package / "__init__.py").write_text("", encoding="utf-8")
+        (site / package / "text.py").write_text("def clean(t):\n    return t\n", encoding="utf-8")
+    (site / "shop" / "app.py").write_text(
+        "from shop.text import clean\nfrom vendor.text import clean as tidy\n"
+        "def extract(text):\n    return ask(clean(tidy(text)))\n",
+        encoding="utf-8",
+    )
+    show = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from shop.app import extract;"
+        "from llmcache.keys.key import FunctionKeys;"
+        "print(FunctionKeys(extract).digest(('x',), {}))"
+    )
+    first = run_script(tmp_path, "-B", "-c", show, str(site))
+    (site / "vendor" / "text.py").write_text("def clean(t):\n    return t[1:]\n", encoding="utf-8")
+    assert run_script(tmp_path, "-B", "-c", show, str(site)) == first
+    (site / "shop" / "text.py").write_text("def clean(t):\n    return t[1:]\n", encoding="utf-8")
+    assert run_script(tmp_path, "-B", "-c", show, str(site)) != first
