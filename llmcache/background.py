@@ -58,12 +58,12 @@ class Refreshes:
 
     def over(self, key: Hashable, error: BaseException | None) -> None:
         """One has ended."""
+        if error is not None:
+            logger.warning("A background refresh failed: %s", type(error).__name__, exc_info=error)
         with self.lock:
             self.running.discard(key)
             if error is not None:
                 self.failed[key] = self.clock.monotonic()
-        if error is not None:
-            logger.warning("A background refresh failed: %s", type(error).__name__, exc_info=error)
 
     def begin(self, key: Hashable, work: Callable[[], object]) -> None:
         """Run `work` in a thread, in a copy of this context, if the key is admitted."""

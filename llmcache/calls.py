@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from llmcache.engine import aanswer, answer
-from llmcache.errors import CacheMissError, UncacheableArgumentError
+from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
 from llmcache.events import Bypass
+from llmcache.explaining import explain
 from llmcache.question import Plan
 from llmcache.settings import Mode
+from llmcache.store import in_worker
 from llmcache.subject import Arguments, Kind, Variant
 
 __all__ = ["AWAITED", "CALLS"]
@@ -38,6 +42,19 @@ def refused(plan: Plan, error: UncacheableArgumentError) -> None:
     plan.tally.tell(Bypass(function=function, reason="uncacheable"))
 
 
+def explained(variant: Variant, call: Arguments, miss: CacheMissError) -> CacheMissError:
+    """A miss in mode `offline` with what `cache_explain` says of it, where that can be had."""
+    with contextlib.suppress(LLMCacheError):
+        explanation = str(explain(variant, call))
+        return CacheMissError(
+            f"{miss}\n{explanation}",
+            function=miss.function,
+            key=miss.key,
+            explanation=explanation,
+        )
+    return miss
+
+
 def call_sync(variant: Variant, call: Arguments) -> Any:
     """Call a plain function."""
     plan = variant.plan()
@@ -48,7 +65,12 @@ def call_sync(variant: Variant, call: Arguments) -> Any:
     except UncacheableArgumentError as error:
         refused(plan, error)
         return call.run()
-    return answer(question)
+    try:
+        return answer(question)
+    except CacheMissError as miss:
+        if miss.key != question.key:
+            raise
+        raise explained(variant, call, miss) from None
 
 
 async def call_async(variant: Variant, call: Arguments) -> Any:
@@ -61,7 +83,12 @@ async def call_async(variant: Variant, call: Arguments) -> Any:
     except UncacheableArgumentError as error:
         refused(plan, error)
         return await call.run()
-    return await aanswer(question)
+    try:
+        return await aanswer(question)
+    except CacheMissError as miss:
+        if miss.key != question.key:
+            raise
+        raise await in_worker(partial(explained, variant, call, miss)) from None
 
 
 def call_items(variant: Variant, call: Arguments) -> Iterator[Any]:

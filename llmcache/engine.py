@@ -65,7 +65,7 @@ def answer(question: Question) -> Any:
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
     if inspect.isawaitable(landed.value):
-        return aanswer(awaiting(question, landed.value))
+        return awaited(question, landed.value)
     told = for_leader(question, decided, landed) if ours else for_follower(question, landed)
     return presented(question, told)
 
@@ -289,10 +289,15 @@ def presented(question: Question, value: Any) -> Any:
     return value
 
 
-def awaiting(question: Question, awaitable: Any) -> Question:
-    """The question of a plain function that returned an awaitable: answered by awaiting it."""
+async def awaited(question: Question, awaitable: Any) -> Any:
+    """Answer for a plain function that returned an awaitable: as for a coroutine function."""
 
     async def result() -> Any:
         return await awaitable
 
-    return replace(question, function=result, mark=AWAITED)
+    try:
+        return await aanswer(replace(question, function=result, mark=AWAITED))
+    finally:
+        # Another caller's may have been awaited instead; one that never was would warn.
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()

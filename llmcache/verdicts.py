@@ -5,6 +5,7 @@ Pure but for the telling: each function counts the call under exactly one event.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from dataclasses import dataclass
 from typing import Any
@@ -99,8 +100,7 @@ def missed(question: Question, reason: str, *, offline: bool) -> Call:
     function = question.plan.scope.function
     raise CacheMissError(
         f"Mode is offline and no answer to this call of {function} is stored ({reason}), "
-        f"key {question.key[:12]}…. Call it once in mode 'on' to store one; "
-        "cache_explain with the same arguments tells what differs from what is stored.",
+        f"key {question.key[:12]}…. Call it once in mode 'on' to store one.",
         function=function,
         key=question.key,
         explanation=reason,
@@ -117,16 +117,15 @@ def for_leader(question: Question, call: Call, answer: Answer) -> Any:
 
 
 def for_follower(question: Question, answer: Answer) -> Any:
-    """The value for a caller who waited: a copy of his own wherever one can be made.
-
-    Raises:
-        Unreadable: Never for what was dumped and proven a moment ago.
-    """
+    """The value for a caller who waited: a copy of his own wherever one can be made."""
     tell(question, Wait, answer.usage)
-    if answer.data is not None:
-        return revive(question, answer.data)
     if isinstance(answer.value, SharedStream | AsyncSharedStream):
         return answer.value
+    # Two functions under one `name` may declare different types: what the leader's codec wrote
+    # may be nothing to this one.
+    with contextlib.suppress(Unreadable):
+        if answer.data is not None:
+            return revive(question, answer.data)
     try:
         return copy.deepcopy(answer.value)
     except Exception:  # noqa: BLE001 - the class's own code; the same object is the best there is

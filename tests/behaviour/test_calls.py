@@ -1,0 +1,259 @@
+"""What a call comes to: hit, miss, and how each is told and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from llmcache import (
+    MISSING,
+    BackendUnavailableError,
+    BackendWarning,
+    LRUBackend,
+    UncacheableResultWarning,
+    cached_structured,
+    on_event,
+    record,
+)
+from llmcache.events import BackendFailure, Bypass, Hit, Miss, Stale, Store, Wait
+from llmcache.testing import ManualClock
+
+COUNTED = (Hit, Miss, Stale, Wait, Bypass)
+
+
+def kinds(calls: Any) -> list[str]:
+    return [type(event).__name__ for event in calls]
+
+
+def test_the_second_of_two_equal_calls_is_answered_from_the_store(made, model):
+    ask = made()
+    first, second = ask("a"), ask("a")
+    assert (first, model.calls) == (second, 1)
+    assert first is not second
+    assert type(first) is type(second)
+
+
+def test_every_spelling_of_a_call_is_one_question(made, model):
+    ask = made()
+    assert ask("a") == ask(text="a")
+    assert model.calls == 1
+
+
+def test_another_argument_is_another_question(made, model):
+    ask = made()
+    assert [ask("a").text, ask("b").text] == ["a", "b"]
+    assert model.calls == 2
+
+
+def test_each_caller_gets_an_object_of_his_own(made):
+    ask = made()
+    ask("a").text = "changed"
+    ask("a").text = "changed"
+    assert ask("a").text == "a"
+
+
+def test_each_call_is_told_under_exactly_one_event(made):
+    ask = made()
+    with record() as calls:
+        ask("a")
+        ask("a")
+        ask.via(mode="off")("a")
+    assert kinds(calls) == ["Store", "Miss", "Hit", "Bypass"]
+    counted = [event for event in calls if isinstance(event, COUNTED)]
+    info = ask.cache_info()
+    assert len(counted) == info.hits + info.misses + info.stale + info.waits + info.bypassed == 3
+
+
+def test_a_hit_that_nobody_listens_to_is_counted_all_the_same(made):
+    ask = made()
+    ask("a")
+    ask("a")
+    assert ask.cache_info() == (1, 1, 0, 0, 0, 0, 1)
+
+
+def test_a_failing_handler_fails_no_call(made):
+    def fail(event: object) -> None:
+        raise RuntimeError(event)
+
+    ask = made()
+    remove = on_event(fail)
+    try:
+        assert ask("a") == ask("a")
+    finally:
+        remove()
+
+
+def test_an_exception_reaches_the_caller_unchanged_and_is_never_stored(made, model):
+    ask = made()
+    model.error = KeyError("as it was")
+    with pytest.raises(KeyError) as caught:
+        ask("a")
+    assert caught.value is model.error
+    model.error = None
+    assert ask("a").number == 2
+
+
+@pytest.mark.parametrize("falsy", [None, 0, "", [], False])
+def test_none_and_falsy_results_are_answers(mode, falsy):
+    asked = []
+
+    @cached_structured(backend=LRUBackend(), ignore=["asked"])
+    def ask(asked: list[int]) -> Any:
+        asked.append(1)
+        return falsy
+
+    @cached_structured(backend=LRUBackend(), ignore=["asked"])
+    async def aask(asked: list[int]) -> Any:
+        return ask.__wrapped__(asked)
+
+    for _ in range(2):
+        got = ask(asked) if mode == "sync" else asyncio.run(aask(asked))
+        assert got == falsy
+        assert type(got) is type(falsy)
+    assert asked == [1]
+
+
+def test_peek_gives_the_fresh_value_or_missing_and_counts_nothing(made, model):
+    ask = made()
+    assert ask.cache_peek("a") is MISSING
+    answer = ask("a")
+    assert ask.cache_peek("a") == answer
+    assert (model.calls, ask.cache_info().hits) == (1, 0)
+
+
+def test_refresh_calls_and_stores_over_what_is_there(made, model):
+    ask = made()
+    ask("a")
+    assert ask.cache_refresh("a").number == 2
+    assert ask("a").number == 2
+    assert model.calls == 2
+
+
+def test_a_refresh_that_fails_leaves_what_was_stored(made, model):
+    ask = made()
+    ask("a")
+    model.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        ask.cache_refresh("a")
+    assert ask("a").number == 1
+
+
+def test_invalidate_forgets_one_answer_and_says_whether_there_was_one(made, model):
+    ask = made()
+    ask("a")
+    ask("b")
+    assert [ask.cache_invalidate("a"), ask.cache_invalidate("a")] == [True, False]
+    assert [ask("a").number, ask("b").number] == [3, 2]
+
+
+def test_clear_forgets_the_function_in_its_namespace_only(made, model):
+    ask = made()
+    ask("a")
+    ask.via(namespace="tenant")("a")
+    assert ask.cache_clear() == 1
+    assert ask.via(namespace="tenant")("a").number == 2
+    assert ask("a").number == 3
+
+
+def test_samples_are_answers_of_their_own(made, model):
+    ask = made()
+    numbers = [ask.via(sample=sample)("a").number for sample in (None, 1, 2, None, 1, 2)]
+    assert numbers == [1, 2, 3, 1, 2, 3]
+
+
+def test_what_the_predicate_refuses_is_returned_and_not_stored(made, model):
+    ask = made(cache_if=lambda reply: reply.number > 1)
+    assert [ask("a").number for _ in range(3)] == [1, 2, 2]
+
+
+def test_a_predicate_that_fails_costs_no_answer(made, model):
+    ask = made(cache_if=lambda reply: reply.nothing)
+    with pytest.warns(UncacheableResultWarning, match="cache_if of ask failed with AttributeError"):
+        assert ask("a").number == 1
+    assert ask("a").number == 2
+
+
+class Failing:
+    """A backend that does nothing but fail."""
+
+    description = "failing"
+    blocking = False
+
+    def get(self, key: str) -> Any:
+        raise OSError(5, "Input/output error")
+
+    put = delete = close = get
+
+    async def aget(self, key: str) -> Any:
+        return self.get(key)
+
+    aput = adelete = aclose = aget
+
+
+def test_a_failing_backend_never_fails_the_call(made, model):
+    ask = made(backend=Failing())
+    with record() as calls, pytest.warns(BackendWarning, match="failing failed in get") as warned:
+        assert [ask("a").number, ask("a").number] == [1, 2]
+    assert len(warned) == 1
+    failures = calls.of(BackendFailure)
+    assert [failure.operation for failure in failures] == ["get", "get"]
+    assert ask.cache_info().errors == 2
+
+
+def test_a_failing_backend_raises_where_that_was_asked_for(made, model):
+    ask = made(backend=Failing(), on_backend_error="raise")
+    with pytest.raises(BackendUnavailableError, match="Input/output error"):
+        ask("a")
+    assert model.calls == 0
+
+
+def test_the_ttl_is_honoured_and_a_shorter_one_counts_for_what_is_stored(
+    made, model, clock: ManualClock
+):
+    ask = made(ttl="1h")
+    ask("a")
+    clock.advance("59m")
+    assert ask("a").number == 1
+    assert ask.via(ttl="30m")("a").number == 2
+    clock.advance("29m")
+    assert ask("a").number == 2
+    clock.advance("1m")
+    assert ask("a").number == 3
+
+
+def test_a_longer_ttl_revives_nothing(made, clock: ManualClock):
+    ask = made(ttl="1m")
+    ask("a")
+    clock.advance("2m")
+    assert ask.via(ttl="1h")("a").number == 2
+
+
+def test_a_callable_ttl_is_asked_once_when_storing(made, clock: ManualClock):
+    asked = []
+
+    def by_number(reply: Any) -> str | None:
+        asked.append(reply.number)
+        return "1m" if reply.number == 1 else None
+
+    ask = made(ttl=by_number)
+    ask("a")
+    ask("a")
+    clock.advance("2m")
+    assert ask("a").number == 2
+    clock.advance("1000d")
+    assert ask("a").number == 2
+    assert asked == [1, 2]
+
+
+def test_a_store_tells_its_size_and_a_hit_its_age(made, clock: ManualClock):
+    ask = made()
+    with record() as calls:
+        ask("a")
+        clock.advance(5)
+        ask("a")
+    (stored,), (hit,) = calls.of(Store), calls.of(Hit)
+    assert stored.size > 0
+    assert hit.age == 5.0
+    assert stored.key == hit.key == ask.cache_key("a").digest
