@@ -12,6 +12,7 @@ from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.clients import is_client
 from llmcache.keys.code import body_of, known, layers
 from llmcache.keys.kinds import (
+    foreign_name,
     function_of,
     is_environment,
     is_environment_lookup,
@@ -217,10 +218,10 @@ class Follower:
 
     def helper(self, value: Any, function: types.FunctionType) -> None:
         """A function that is read: the project's by its code, others by name."""
-        label = f"helper {qualified(function)}"
         if not self.project.wrote(function):
-            self.count(label, named(function))
+            self.count(f"name {foreign_name(function)}", named(function))
             return
+        label = f"helper {qualified(function)}"
         self.layered(value, label)
         self.function(function, label)
         self.defaults(function)

@@ -20,6 +20,7 @@ from llmcache.keys.project import shown_module
 __all__ = [
     "PLAIN",
     "call_of",
+    "foreign_name",
     "function_of",
     "is_environment",
     "is_environment_lookup",
@@ -104,7 +105,12 @@ def is_environment_lookup(value: object) -> bool:
     return is_environment(value) or is_environment(getattr(value, "__self__", None))
 
 
+def foreign_name(value: Any) -> str:
+    """Somebody else's function or class by package and name: its module moves between releases."""
+    package = str(getattr(value, "__module__", "")).partition(".")[0]
+    return f"{package}.{getattr(value, '__qualname__', '')}"
+
+
 def named(value: Any) -> bytes:
-    """Somebody else's function or class: its package and name, whatever module it now lies in."""
-    module = str(getattr(value, "__module__", "")).partition(".")[0]
-    return hashlib.sha256(f"{module}:{getattr(value, '__qualname__', '')}".encode()).digest()
+    """What counts of somebody else's function or class."""
+    return hashlib.sha256(foreign_name(value).encode("utf-8", "surrogatepass")).digest()

@@ -14,7 +14,7 @@ from llmcache.keys.classes import (
     methods_of,
     plain_members,
 )
-from llmcache.keys.kinds import function_of, named, qualified
+from llmcache.keys.kinds import foreign_name, function_of, named, qualified
 from llmcache.keys.pieces import Reading, Values
 from llmcache.keys.project import Project
 
@@ -47,7 +47,7 @@ class Members:
         """A class: of one attribute only that, else its schema and the code of its methods."""
         self.walk.reading.classes[kind] = None
         if not self.walk.project.owns(kind.__module__):
-            self.walk.count(f"name {qualified(kind)}", named(kind))
+            self.walk.count(f"name {foreign_name(kind)}", named(kind))
             if self.walk.project.fields_count(kind.__module__):
                 self.walk.values.schema(kind, self.walk.reading, self.walk.function)
             return
