@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from llmcache.keys.attributes import class_name, derives
+from llmcache.keys.stdlib import zone
 from llmcache.keys.stream import FileNeeded, Stream, Writer, native, native_leaf
 
 __all__ = ["array_writer"]
@@ -32,6 +33,16 @@ def content_digest(content: Any) -> bytes:
     return hashlib.sha256(content).digest()
 
 
+def own_parts(value: Any, library: str) -> tuple[object, ...]:
+    """The class, and the attributes where the class is not the library's own."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == library:
+        return (kind.__name__, {})
+    names = getattr(kind, "_metadata", None)  # what a subclass of pandas' declares
+    held = vars(value) if names is None else {name: getattr(value, name, None) for name in names}
+    return (class_name(kind), held)
+
+
 # numpy
 
 
@@ -45,7 +56,7 @@ def dtype_parts(dtype: Any) -> object:
 
 def array_parts(array: Any) -> tuple[object, ...]:
     numpy = sys.modules["numpy"]
-    parts = (class_name(type(array)), dtype_parts(array.dtype), array.shape)
+    parts = (*own_parts(array, "numpy"), dtype_parts(array.dtype), array.shape)
     if derives(type(array), numpy.ma.MaskedArray):
         mask = numpy.ma.getmaskarray(array)
         return (*parts, array_content(array.filled()), array_content(mask))
@@ -113,16 +124,32 @@ def index_parts(index: Any) -> tuple[object, ...]:
 
 
 def series_parts(series: Any) -> tuple[object, ...]:
-    return (series.name, index_parts(series.index), values_parts(series), series.attrs)
+    return (
+        *own_parts(series, "pandas"),
+        series.name,
+        index_parts(series.index),
+        values_parts(series),
+        series.attrs,
+    )
 
 
 def frame_parts(frame: Any) -> tuple[object, ...]:
     columns = [values_parts(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    return (index_parts(frame.columns), index_parts(frame.index), columns, frame.attrs)
+    return (
+        *own_parts(frame, "pandas"),
+        index_parts(frame.columns),
+        index_parts(frame.index),
+        columns,
+        frame.attrs,
+    )
 
 
 def timestamp_parts(value: Any) -> tuple[object, ...]:
-    return (value.tz_localize(None).isoformat(timespec="nanoseconds"), value.fold, value.tzinfo)
+    return (
+        value.tz_localize(None).isoformat(timespec="nanoseconds"),
+        value.fold,
+        zone(value.tzinfo, value),
+    )
 
 
 # PIL

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from dataclasses import is_dataclass
 from typing import Any
 
 __all__ = ["attributes", "class_name", "computed_names", "declared_names", "derives", "module_name"]
 
-NOT_STATE = frozenset({"__dict__", "__weakref__"})
+NOT_STATE = frozenset({"__dict__", "__weakref__", "__orig_class__"})
 
 
 def module_name(name: str) -> str:
@@ -33,7 +35,7 @@ def derives(kind: type, base: object) -> bool:
 
 def declared_names(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass or attrs class, and the slots of any class, without doubles."""
-    fields = [*getattr(kind, "__dataclass_fields__", ())]
+    fields = [field.name for field in dataclasses.fields(kind)] if is_dataclass(kind) else []
     fields += [attribute.name for attribute in getattr(kind, "__attrs_attrs__", ())]
     if not fields:
         fields = [name for base in reversed(kind.__mro__) for name in slots_of(base)]
@@ -41,6 +43,9 @@ def declared_names(kind: type) -> tuple[str, ...]:
 
 
 def slots_of(base: type) -> list[str]:
+    """The slots that a class adds; those of the standard library are caches or part of the form."""
+    if base.__module__.partition(".")[0] in sys.stdlib_module_names:
+        return []
     slots = base.__dict__.get("__slots__", ())
     names = [slots] if isinstance(slots, str) else [*slots]
     return [mangled(base, name) for name in names]
@@ -53,8 +58,8 @@ def mangled(base: type, name: str) -> str:
 
 
 def computed_names(kind: type) -> frozenset[str]:
-    """Names under which a `cached_property`, of any library, keeps its value in the instance."""
-    return frozenset(
+    """Names in an instance that are no state: where `cached_property`, of any library, keeps it."""
+    return NOT_STATE | frozenset(
         name
         for base in kind.__mro__
         for name, member in base.__dict__.items()

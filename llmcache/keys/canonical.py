@@ -88,7 +88,9 @@ def written(value: object, path: str, references: References, files: bool) -> li
         raise
     except UNREADABLE as error:
         held = value if stream.innermost is None else stream.innermost
-        raise refusal(stream, Unkeyable(held, f"it cannot be read: {error}")) from error
+        raise refusal(
+            stream, Unkeyable(held, f"it cannot be read ({type(error).__name__})")
+        ) from error
     return parts
 
 

@@ -76,8 +76,10 @@ def write_tuple(out: Stream, value: tuple[object, ...]) -> None:
 def write_items(out: Stream, tag: bytes, items: list[object] | tuple[object, ...]) -> None:
     """Count and children; the container itself is not entered."""
     out.write(tag + size(len(items)))
+    writers = out.writers
     for item in items:
-        out.put(item)
+        kind = type(item)
+        (writers.get(id(kind)) or out.resolve(kind))(out, item)  # as put, without its frame
 
 
 def write_set(out: Stream, value: set[object]) -> None:
@@ -117,9 +119,11 @@ def write_pairs(out: Stream, value: dict[Any, Any]) -> None:
         payload = key.encode("utf-8", "surrogatepass")
         pairs.append((b"s" + size(len(payload)) + payload, item))
     pairs.sort(key=itemgetter(0))
+    writers = out.writers
     for encoded_key, item in pairs:
         out.write(encoded_key)
-        out.put(item)
+        kind = type(item)
+        (writers.get(id(kind)) or out.resolve(kind))(out, item)  # as in write_items
     return None
 
 

@@ -27,6 +27,9 @@ RAW_RESPONSE = frozenset({"_raw_response"})
 
 HOLDERS = frozenset({"types:SimpleNamespace", "argparse:Namespace"})
 
+RENAMED = {"Url": "AnyUrl"}
+"""What pydantic called them before it gave its URLs classes of their own."""
+
 URL_BASES = frozenset({"_BaseUrl", "_BaseMultiHostUrl", "Url", "MultiHostUrl"})
 
 
@@ -113,7 +116,13 @@ def subclass_writer(kind: type, base: Writer) -> Writer:
     return write_subclass
 
 
-write_arguments = native("exception", lambda v: (v.args,))
+def exception_parts(value: Any) -> tuple[object, ...]:
+    """The arguments, and what system and import errors keep beside them."""
+    beside = [getattr(value, name, None) for name in ("filename", "filename2", "name", "path")]
+    return (value.args, *beside)
+
+
+write_arguments = native("exception", exception_parts)
 
 
 def record_writer(kind: type) -> Writer | None:
@@ -139,7 +148,7 @@ def pydantic_value_writer(kind: type) -> Writer | None:
     ]
     if not bases:
         return None
-    name = f"pydantic.{bases[0].__name__}"
+    name = f"pydantic.{RENAMED.get(bases[0].__name__, bases[0].__name__)}"
     if hasattr(bases[0], "get_secret_value"):
         writer = native(name, lambda v: (v.get_secret_value(),))
     elif any(base.__name__ in URL_BASES for base in bases):

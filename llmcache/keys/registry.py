@@ -45,6 +45,8 @@ def custom_writer(kind: type, encoder: Callable[[Any], object], origin: str) -> 
         if out.enter(value):
             try:
                 content = encoder(value)
+            except RecursionError:
+                raise
             except Exception as error:
                 raise Unkeyable(value, f"{origin} raised {type(error).__name__}") from error
             if content is value:
@@ -142,3 +144,4 @@ def register_key_type(kind: type, encoder: Callable[[Any], object]) -> None:
         raise TypeError(f"the encoder of {kind.__qualname__} has to be a plain function")
     REGISTERED[id(kind)] = (kind, encoder)
     ValueStream.writers.clear()
+    ValueStream.watched.clear()

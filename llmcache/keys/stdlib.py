@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo
 from llmcache.keys.attributes import class_name, module_name
 from llmcache.keys.stream import Stream, Unkeyable, Writer, native, native_leaf
 
-__all__ = ["STDLIB"]
+__all__ = ["STDLIB", "zone"]
 
 
 def zone(value: tzinfo | None, moment: datetime | time) -> object:
@@ -46,6 +46,8 @@ def zone(value: tzinfo | None, moment: datetime | time) -> object:
         return ("zone", value.key)
     if isinstance(value, timezone):
         return ("offset", *value.__getinitargs__())  # type: ignore[attr-defined]
+    if isinstance(getattr(value, "zone", None), str):  # pytz
+        return ("zone", value.zone)  # type: ignore[attr-defined]
     return (class_name(type(value)), moment.utcoffset(), moment.tzname())
 
 

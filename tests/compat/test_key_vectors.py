@@ -303,7 +303,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "pydantic generic bare": lambda: Box(item=1),
     "SecretStr": lambda: pydantic.SecretStr("s"),
     "SecretBytes": lambda: pydantic.SecretBytes(b"s"),
-    "HttpUrl": lambda: pydantic.HttpUrl("https://example.org/a"),
+    "AnyUrl": lambda: pydantic.AnyUrl("https://example.org/a"),
     "__cache_key__": Keyed,
 }
 
@@ -328,6 +328,7 @@ def numpy_values() -> dict[str, Any]:
 
 
 def pandas_values() -> dict[str, Any]:
+    """Values whose type is the same in pandas 2 and 3: those of text are not."""
     import pandas as pd  # noqa: PLC0415 - as numpy
 
     return {
@@ -335,8 +336,8 @@ def pandas_values() -> dict[str, Any]:
         "Series of object": pd.Series(["a", None], dtype=object),
         "Series nullable": pd.Series([1, None], dtype="Int64"),
         "Series categorical": pd.Series(pd.Categorical([2, 1, 2])),
-        "DataFrame": pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5]}),
-        "DataFrame indexed": pd.DataFrame({"a": [1, 2]}, index=[5, 6]),
+        "DataFrame": pd.DataFrame({1: [1, 2], 2: [0.5, 1.5]}),
+        "DataFrame indexed": pd.DataFrame({1: [1, 2]}, index=[5, 6]),
         "Index": pd.Index([1, 2]),
         "MultiIndex": pd.MultiIndex.from_product([[1, 2], [3, 4]]),
         "Timestamp": pd.Timestamp("2024-01-01T12:00", tz="Europe/Berlin"),

@@ -168,6 +168,18 @@ def test_arrays_of_objects_count_by_their_objects() -> None:
         key(np.array([object()], dtype=object))
 
 
+class Tagged(np.ndarray[Any, Any]):  # noqa: D101 - a kind of value
+    unit: str
+
+
+def test_a_subclass_of_the_users_counts_with_its_attributes() -> None:
+    made = [np.zeros(1).view(Tagged) for _ in range(3)]
+    for array, unit in zip(made, ("m", "m", "s"), strict=True):
+        array.unit = unit
+    assert key(made[0]) == key(made[1])
+    assert distinct([made[0], made[2], np.zeros(1)])
+
+
 def test_padding_does_not_count() -> None:
     layout = np.dtype([("a", "u1"), ("b", "<i8")], align=True)
     made = []

@@ -22,6 +22,7 @@ def registrations(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "REGISTERED", {})
     yield
     registry.ValueStream.writers.clear()
+    registry.ValueStream.watched.clear()
 
 
 def key(value: object) -> str:
