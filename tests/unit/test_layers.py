@@ -34,7 +34,8 @@ def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 @each_file
 def test_a_file_is_read_in_one_go(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE
+    length = path.read_text(encoding="utf-8").count("\n")
+    assert length <= MAX_FILE
 
 
 @each_file
