@@ -77,8 +77,13 @@ def read_address(url: object, schemes: Iterable[str]) -> Address:
             parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), errors="strict"
         )
         unquote(parts.path, errors="strict")
-    except ValueError as error:
-        raise refused(shown, f"it cannot be read ({masked(str(error))})") from None
+    except ValueError:
+        # The error itself may quote a piece of a password.
+        raise refused(
+            shown, "it cannot be read: look at its brackets, %-escapes and name=value options"
+        ) from None
+    if parts.scheme not in PLAIN and "@" in parts.path + parts.query + parts.fragment:
+        raise refused(shown, "in a password, '/', '?', '#' and '@' are written %2F, %3F, %23, %40")
     check_scheme(url, parts.scheme, schemes, shown)
     if parts.fragment:
         raise refused(shown, "it has a part after '#'; a '#' in a name is written %23")
@@ -120,7 +125,7 @@ def read_options(
     for name, text in texts.items():
         try:
             values[name] = readers[name](text)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             why = str(error).removesuffix(".")
             raise refused(shown, f"in {name!r}: {why}", allowed=allowed) from None
     return values

@@ -9,76 +9,17 @@ import warnings
 from pathlib import Path
 from typing import TypeVar, cast
 
-from llmcache.backends.base import Backend, Claim, Entry, Scope, able
+from llmcache.backends.base import Backend, able
 from llmcache.backends.forks import forkable
-from llmcache.backends.lru import LRUBackend
+from llmcache.backends.lone import LoneMemory
 from llmcache.backends.tiered import Far, TieredBackend
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration
 from llmcache.errors import BackendUnavailableError, BackendWarning
 
-__all__ = ["DefaultBackend", "LoneMemory"]
+__all__ = ["DefaultBackend"]
 
 Ability = TypeVar("Ability")
-
-LONE_BYTES = 64 * 1024 * 1024
-"""What the memory holds where there can be no file."""
-
-
-class LoneMemory(LRUBackend):
-    """Memory in the place of a shared store: who asks for a lease has it.
-
-    Callers within the process share one running call without leases.
-    """
-
-    def claim(
-        self,
-        key: str,
-        scope: Scope,
-        token: str,  # noqa: ARG002 - the protocol's signature
-        seconds: float,  # noqa: ARG002 - as above
-        *,
-        max_age: float | None,  # noqa: ARG002 - as above
-    ) -> Claim:
-        """As `Leasing.claim`."""
-        with self.lock:
-            return Claim(self.get(key), self.epoch(key, scope))
-
-    def settle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:  # noqa: ARG002 - as above
-        """As `Leasing.settle`."""
-        return self.put_if(key, entry, epoch)
-
-    def renew(self, key: str, token: str, seconds: float) -> bool:  # noqa: ARG002 - as above
-        """As `Leasing.renew`."""
-        return True
-
-    def release(self, key: str, token: str) -> None:
-        """As `Leasing.release`."""
-
-    async def aclaim(
-        self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
-    ) -> Claim:
-        """As `claim`, async."""
-        return self.claim(key, scope, token, seconds, max_age=max_age)
-
-    async def asettle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
-        """As `settle`, async."""
-        return self.settle(key, token, entry, epoch)
-
-    async def arelease(self, key: str, token: str) -> None:
-        """As `release`, async."""
-
-    async def ainvalidate(self, key: str, scope: Scope) -> bool:
-        """As `invalidate`, async."""
-        return self.invalidate(key, scope)
-
-    async def aadvance(self, key: str, scope: Scope) -> int:
-        """As `advance`, async."""
-        return self.advance(key, scope)
-
-    async def aclear(self, scope: Scope) -> int:
-        """As `clear`, async."""
-        return self.clear(scope)
 
 
 class DefaultBackend(TieredBackend):
@@ -148,7 +89,7 @@ class DefaultBackend(TieredBackend):
 
     def lone_memory(self) -> Far:
         """What takes the file's place."""
-        return LoneMemory(max_entries=None, max_bytes=LONE_BYTES, clock=self.clock)
+        return LoneMemory(self.clock)
 
     @property
     def description(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hypothesis import settings
+
 from llmcache.backends import (
     Backend,
     BackendBase,
@@ -85,6 +87,8 @@ class TestMemoryOverSharedMemory(BackendContract):
 
 class TestMemoryOverFile(BackendContract):
     """The usual tier."""
+
+    model_settings = settings(BackendContract.model_settings, max_examples=10)
 
     def make_backend(self, clock: Clock) -> Backend:
         return self.over(self.place() / "answers.db", clock)
