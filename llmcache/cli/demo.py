@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmcache.cli.options import backend_option, json_option
-from llmcache.cli.problems import FOUND_A_PROBLEM
+from llmcache.cli.problems import FOUND_A_PROBLEM, in_one_line
 from llmcache.cli.progress import progress
 from llmcache.cli.tables import table
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from llmcache.demo.source import ProviderName
 
 __all__ = ["demo"]
+
+LONGEST_ERROR = 300
 
 
 @click.command(short_help="Extract invoices twice, offline: see it work.")
@@ -56,8 +60,10 @@ def demo(  # noqa: PLR0913 - one parameter an option
 def demonstrated(provider: ProviderName, model: str | None, *, fresh: bool) -> Demonstration:
     """Run it, with progress on a terminal."""
     from llmcache.demo.documents import documents  # noqa: PLC0415 - not for `--help`
-    from llmcache.demo.source import open_source  # noqa: PLC0415 - as above
+    from llmcache.demo.source import open_source, provider_errors  # noqa: PLC0415 - as above
 
+    # Else Python prints on the error stream what Instructor logs of each failed attempt.
+    logging.getLogger("instructor").addHandler(logging.NullHandler())
     invoices = documents()
     with open_source(provider, model, invoices) as source:
         from llmcache.demo.extraction import extract_invoice  # noqa: PLC0415 - as above
@@ -65,8 +71,12 @@ def demonstrated(provider: ProviderName, model: str | None, *, fresh: bool) -> D
 
         if fresh:
             extract_invoice.cache_clear()
-        with progress(2 * len(invoices), "extracting") as advance:
-            return demonstrate(source, invoices, advance)
+        try:
+            with progress(2 * len(invoices), "extracting") as advance:
+                return demonstrate(source, invoices, advance)
+        except provider_errors(provider) as error:
+            told = textwrap.shorten(in_one_line(error), LONGEST_ERROR, placeholder=" ...")
+            raise click.ClickException(f"{provider} gave no answer: {told}") from None
 
 
 def print_json(shown: Demonstration) -> None:

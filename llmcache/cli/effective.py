@@ -9,6 +9,7 @@ from typing import Any
 
 from llmcache import settings
 from llmcache.backends.address import masked
+from llmcache.cli.stores import opened
 
 __all__ = ["Setting", "effective"]
 
@@ -39,9 +40,10 @@ def effective(backend: str | None = None) -> list[Setting]:
         backend: A URL that a command was given in place of the setting.
 
     Raises:
-        ConfigurationError: A variable holds a value that cannot be used.
+        ConfigurationError: A variable holds a value that cannot be used, a backend's URL included.
     """
-    current = settings.resolve({} if backend is None else {"backend": backend})
+    with opened(backend):
+        current = settings.resolve({} if backend is None else {"backend": backend})
     sources = settings.sources() | ({} if backend is None else {"backend": "--backend"})
     names = sorted(each.name for each in fields(current) if each.name not in HIDDEN)
     return [seen(name, getattr(current, name), sources[name]) for name in names]

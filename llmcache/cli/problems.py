@@ -11,7 +11,7 @@ import click
 
 from llmcache.errors import ConfigurationError, LLMCacheError, LLMCacheWarning
 
-__all__ = ["FOUND_A_PROBLEM", "Unusable", "plainly"]
+__all__ = ["FOUND_A_PROBLEM", "Unusable", "in_one_line", "plainly"]
 
 FOUND_A_PROBLEM = 1
 

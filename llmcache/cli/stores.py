@@ -10,28 +10,33 @@ from typing import Any
 from llmcache import settings
 from llmcache.backends.base import Backend
 from llmcache.backends.url import open_backend
+from llmcache.errors import ConfigurationError
+from llmcache.subject import backend_of
 
 __all__ = ["file_of", "opened"]
 
 
 @contextlib.contextmanager
 def opened(url: str | None) -> Iterator[Backend]:
-    """The backend of a URL, else of the settings; closed at the end.
+    """The backend of a URL, closed at the end; without one that of the settings.
 
     Raises:
-        ConfigurationError: For a URL or a setting that cannot be used.
+        ConfigurationError: For a URL or a setting that cannot be used, naming where it stands.
     """
-    chosen = settings.resolve({} if url is None else {"backend": url})
-    if not isinstance(chosen.backend, str):
-        yield chosen.backend
+    chosen = settings.current()
+    if url is None:
+        yield backend_of(chosen)
         return
-    backend = open_backend(
-        chosen.backend,
-        clock=chosen.clock,
-        dir=chosen.dir,
-        max_bytes=chosen.max_bytes,
-        timeout=chosen.backend_timeout,
-    )
+    try:
+        backend = open_backend(
+            url,
+            clock=chosen.clock,
+            dir=chosen.dir,
+            max_bytes=chosen.max_bytes,
+            timeout=chosen.backend_timeout,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--backend: {error}", name="--backend") from None
     with contextlib.closing(backend):
         yield backend
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from llmcache import on_event
@@ -96,11 +96,21 @@ def one_pass(
     stop_listening = on_event(events.append)
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
-            invoices = list(pool.map(extracted, shown))
+            running = [pool.submit(extracted, document) for document in shown]
+            invoices = in_order(pool, running)
     finally:
         stop_listening()
     seconds = clock.monotonic() - started
     return counted(events, source.requests() - before, seconds), invoices
+
+
+def in_order(pool: ThreadPoolExecutor, running: list[Future[Invoice]]) -> list[Invoice]:
+    """All results; after a failure nothing further is asked for."""
+    try:
+        return [future.result() for future in running]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def counted(events: Iterable[Event], requests: int, seconds: float) -> Pass:

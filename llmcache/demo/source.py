@@ -14,7 +14,7 @@ from llmcache.demo.documents import Document
 from llmcache.errors import ConfigurationError
 from llmcache.testing.provider import Answer, LoopbackProvider, Request
 
-__all__ = ["MODELS", "ProviderName", "Source", "open_source"]
+__all__ = ["MODELS", "ProviderName", "Source", "open_source", "provider_errors"]
 
 ProviderName = Literal["loopback", "openai", "anthropic"]
 
@@ -108,6 +108,19 @@ def real_sdk_client(provider: ProviderName) -> Any:
     import anthropic  # noqa: PLC0415 - as above
 
     return anthropic.Anthropic()
+
+
+def provider_errors(provider: ProviderName) -> tuple[type[Exception], ...]:
+    """What Instructor and the SDK raise when the provider refuses, fails or is out of reach."""
+    from instructor.core import InstructorError  # noqa: PLC0415 - it takes two seconds to import
+
+    if provider == "anthropic":
+        import anthropic  # noqa: PLC0415 - as above
+
+        return InstructorError, anthropic.AnthropicError
+    import openai  # noqa: PLC0415 - as above
+
+    return InstructorError, openai.OpenAIError
 
 
 def true_answer(request: Request, shown: list[Document]) -> Answer:
