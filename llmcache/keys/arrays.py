@@ -117,10 +117,12 @@ def values_parts(values: Any) -> tuple[object, ...]:
 
 
 def index_parts(index: Any) -> tuple[object, ...]:
+    """A range counts as its numbers: which of the two pandas makes depends on its release."""
     if index.nlevels > 1:
         levels = [values_parts(index.get_level_values(level)) for level in range(index.nlevels)]
         return (list(index.names), levels)
-    return (type(index).__name__, list(index.names), values_parts(index))
+    name = type(index).__name__.replace("RangeIndex", "Index")
+    return (name, list(index.names), values_parts(index))
 
 
 def series_parts(series: Any) -> tuple[object, ...]:

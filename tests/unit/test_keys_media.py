@@ -237,12 +237,16 @@ def test_series_and_indexes_count_by_name_type_and_values() -> None:
             pd.Series([1, 2], dtype=object),
             pd.Index([1, 2]),
             pd.Index([1, 2], name="a"),
-            pd.RangeIndex(1, 3),
             pd.MultiIndex.from_product([[1, 2], ["a"]]),
             pd.MultiIndex.from_product([[1, 2], ["b"]]),
             [1, 2],
         ]
     )
+
+
+def test_a_range_index_counts_as_its_numbers() -> None:
+    """Which of the two a frame gets depends on the release of pandas."""
+    assert key(pd.RangeIndex(1, 3)) == key(pd.Index([1, 2])) != key(pd.RangeIndex(1, 4))
 
 
 def test_unused_levels_do_not_count() -> None:
