@@ -57,7 +57,7 @@ def answer(question: Question) -> Any:
         if decided.refresh:
             refreshes.begin(question.seat, lambda: fly(question))
         return decided.value
-    running = live.find(question.seat)
+    running = None if question.anew else live.find(question.seat)
     if running is not None:
         return presented(question, for_follower(question, Answer(running)))
     try:
@@ -73,7 +73,7 @@ def answer(question: Question) -> Any:
 def fly(question: Question) -> tuple[Answer, bool]:
     """Compute, or wait for who computes; the answer, and whether the call was ours."""
     while True:
-        match flights.join(question.seat, None):
+        match flights.join(question.seat, None, anew=question.anew):
             case Alone():
                 return opened(question, drive(question, lead(question, follow=False))), True
             case Lead(flight):
@@ -147,7 +147,7 @@ async def aanswer(question: Question) -> Any:
         if decided.refresh:
             refreshes.abegin(question.seat, lambda: afly(question))
         return decided.value
-    running = live.find(question.seat)
+    running = None if question.anew else live.find(question.seat)
     if running is not None:
         return presented(question, for_follower(question, Answer(running)))
     try:
@@ -162,7 +162,7 @@ async def afly(question: Question) -> tuple[Answer, bool]:
     """As `fly`, async: the work is a task of its own, so that no one caller's end is its end."""
     loop = asyncio.get_running_loop()
     while True:
-        match flights.join(question.seat, loop):
+        match flights.join(question.seat, loop, anew=question.anew):
             case Alone():
                 return opened(question, await adrive(question, lead(question, follow=False))), True
             case Lead(flight):

@@ -41,15 +41,19 @@ class Flight(Generic[Result]):
 
     Attributes:
         key: What is computed.
+        anew: Whether it was begun by a caller for whom what ran already would not do.
         loop: The event loop whose task leads; None where a thread leads.
         interested: Callers that wait for it. When the last one leaves a flight that a task leads,
             the task is cancelled.
     """
 
-    __slots__ = ("future", "interested", "key", "loop", "pid", "task", "waits_for")
+    __slots__ = ("anew", "future", "interested", "key", "loop", "pid", "task", "waits_for")
 
-    def __init__(self, key: Hashable, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(
+        self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool
+    ) -> None:
         self.key = key
+        self.anew = anew
         self.loop = loop
         self.pid = os.getpid()
         self.future: Future[Result] = Future()
@@ -106,7 +110,7 @@ class Flights(Generic[Result]):
         boards.add(self)  # type: ignore[arg-type]
 
     def join(
-        self, key: Hashable, loop: asyncio.AbstractEventLoop | None
+        self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool = False
     ) -> Lead[Result] | Follow[Result] | Alone:
         """Take one's place in the computation of a key.
 
@@ -114,12 +118,14 @@ class Flights(Generic[Result]):
             key: What is asked for.
             loop: The loop that will run the computation as a task, for which the caller then
                 waits as its first follower; None: this thread runs it.
+            anew: Take the place of what runs, unless that was begun anew too: those who wait for
+                it keep waiting, and later callers find the new one.
         """
         mine = led.get()
         with self.lock:
             flight = self.running.get(key)
-            if flight is None:
-                flight = self.running[key] = Flight(key, loop)
+            if flight is None or (anew and not flight.anew):
+                flight = self.running[key] = Flight(key, loop, anew=anew)
                 flight.interested = 0 if loop is None else 1
                 return Lead(flight)
             if any(flight.reaches(own) for own in mine):  # type: ignore[arg-type]

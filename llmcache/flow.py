@@ -110,8 +110,7 @@ def take_turn(
     settings = question.plan.settings
     if settings.mode is Mode.READONLY or not question.reachable:
         return Turn(None, "")
-    refreshing = settings.mode is Mode.REFRESH
-    if refreshing:
+    if question.anew:
         advanced = yield Ask("advance", (question.key, question.plan.scope))
         if isinstance(advanced, Failed):
             report(question, advanced)
@@ -119,13 +118,13 @@ def take_turn(
     if len(led.get()) > 1:
         limit = NESTED_WAIT if limit is None else min(limit, NESTED_WAIT)
     waited, pause = 0.0, POLL_FIRST
-    max_age = {"max_age": 0.0 if refreshing else question.plan.reader_ttl}
+    max_age = {"max_age": 0.0 if question.anew else question.plan.reader_ttl}
     while True:
         claim = yield Ask("claim", (question.key, question.plan.scope, token, LIFE), max_age)
         if isinstance(claim, Failed):
             report(question, claim)
             return Turn(None, "")
-        if not refreshing and isinstance(outcome := outcome_of(question, claim.entry), Fresh):
+        if not question.anew and isinstance(outcome := outcome_of(question, claim.entry), Fresh):
             data = readable(question, outcome.entry)
             return Turn(claim.epoch, "") if data is None else Found(outcome.entry, data, waited > 0)
         if claim.held is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from llmcache.backends.base import Entry, Nothing
 from llmcache.question import Question
-from llmcache.settings import Mode
 from llmcache.store import Failed
 
 __all__ = ["alook", "every_key", "look"]
@@ -12,7 +11,7 @@ __all__ = ["alook", "every_key", "look"]
 
 def look(question: Question) -> Entry | Nothing | Failed | None:
     """What is stored; None where it does not matter."""
-    if question.plan.settings.mode is Mode.REFRESH:
+    if question.anew:
         return None
     found = question.plan.store.get(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
@@ -22,7 +21,7 @@ def look(question: Question) -> Entry | Nothing | Failed | None:
 
 async def alook(question: Question) -> Entry | Nothing | Failed | None:
     """As `look`, async."""
-    if question.plan.settings.mode is Mode.REFRESH:
+    if question.anew:
         return None
     found = await question.plan.store.aget(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:

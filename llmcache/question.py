@@ -10,7 +10,7 @@ from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.codecs import Framing, ResultCodec, Usage, split
 from llmcache.events import BackendFailure, listened
 from llmcache.lookup import Outcome, judge
-from llmcache.settings import Settings
+from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
 from llmcache.tally import Tally
 
@@ -119,6 +119,11 @@ class Question:
     def seat(self) -> tuple[int, Scope, str]:
         """What callers of the same question share: backend, scope and key."""
         return id(self.plan.store.backend), self.plan.scope, self.key
+
+    @property
+    def anew(self) -> bool:
+        """Whether what is stored, and what runs already, will not do."""
+        return self.plan.settings.mode is Mode.REFRESH
 
     @property
     def names(self) -> dict[str, Any]:
