@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 __all__ = ["digest_of", "is_made_up", "name_of", "nearest"]
 
+PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
 DIGEST_LENGTH = 12  # hex digits: told apart are versions of one class, not strangers
 
 
@@ -69,8 +70,10 @@ def named(annotation: Any) -> str:
 
 
 def literal(choice: Any) -> str:
-    """One choice of a Literal."""
-    return choice.name if isinstance(choice, enum.Enum) else repr(choice)
+    """A choice of a Literal or the value of a member, as text without an address in it."""
+    if isinstance(choice, enum.Enum):
+        return choice.name
+    return repr(choice) if type(choice) in PLAIN else type(choice).__name__
 
 
 def described(kind: type) -> list[str]:

@@ -18,6 +18,8 @@ import zoneinfo
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic.types
+import openai.types.chat
 import pytest
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +27,7 @@ from llmcache.codecs import Framing, ResultCodec, Unreadable
 
 KEY = b"k" * 64
 MUTATIONS = 10_000
+LOADED = (anthropic.types.Message, openai.types.chat.ChatCompletion)  # before any look-up
 
 
 class Line(BaseModel):
@@ -86,6 +89,9 @@ def entries() -> list[tuple[Framing, bytes, Any]]:
     ]
 
 
+ENTRIES = entries()
+
+
 def mutated(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     """One damage of a kind drawn by chance."""
     place = chance.randrange(len(data))
@@ -130,11 +136,10 @@ def loaded(framing: Framing, entry: bytes) -> Any:
 @pytest.mark.usefixtures("little_memory")
 def test_ten_thousand_damaged_entries_are_each_a_miss_or_the_right_value() -> None:
     chance = random.Random(20_240_229)  # noqa: S311 - repeatable damage
-    valid = entries()
-    frames = [entry for _, entry, _ in valid]
+    frames = [entry for _, entry, _ in ENTRIES]
     misses = 0
     for _ in range(MUTATIONS):
-        framing, entry, value = chance.choice(valid)
+        framing, entry, value = chance.choice(ENTRIES)
         try:
             found = loaded(framing, mutated(entry, chance, frames))
         except Unreadable:
@@ -142,7 +147,7 @@ def test_ten_thousand_damaged_entries_are_each_a_miss_or_the_right_value() -> No
         else:
             assert (found, repr(found)) == (value, repr(value))
     assert misses > MUTATIONS * 0.9
-    for framing, entry, value in valid:
+    for framing, entry, value in ENTRIES:
         assert loaded(framing, entry) == value
 
 
