@@ -14,10 +14,11 @@ from collections.abc import Iterator
 
 from llmcache.clock import SYSTEM, Clock
 
-__all__ = ["patience", "pauses", "remaining"]
+__all__ = ["Pauses", "patience", "remaining"]
 
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.010
+GROWTH = 1.5
 
 deadline: contextvars.ContextVar[tuple[float, Clock] | None] = contextvars.ContextVar(
     "llmcache.deadline", default=None
@@ -48,21 +49,31 @@ def remaining(default: float) -> float:
     return max(0.0, min(default, end - clock.monotonic()))
 
 
-def pauses(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[None]:
-    """Yield for a first attempt at once, then after random short sleeps, for `seconds` in all.
+class Pauses:
+    """The sleeps of one wait loop: random, short, and bounded in all.
 
-    The sleeps are random, so that those who wait for one lock do not wake in step, and grow to
-    10 ms at most; short ones remain likely, so that who waits long is not passed over. What was
+    They are random so that those who wait for one lock do not wake in step, and grow to 10 ms at
+    most; short ones remain likely, so that who waits long is not passed over for ever. What was
     slept counts even where `clock` stands still.
+
+    Args:
+        seconds: What may be waited in all, unless `remaining` says less.
+        clock: For measuring.
     """
-    patience_left = remaining(seconds)
-    start = clock.monotonic()
-    slept = 0.0
-    longest = FIRST_PAUSE
-    yield
-    while max(slept, clock.monotonic() - start) < patience_left:
-        pause = min(longest * random.random(), patience_left)  # noqa: S311 - spreads wake-ups, no secret
+
+    def __init__(self, seconds: float, *, clock: Clock = SYSTEM) -> None:
+        self.left = remaining(seconds)
+        self.clock = clock
+        self.start = clock.monotonic()
+        self.slept = 0.0
+        self.longest = FIRST_PAUSE
+
+    def once_more(self) -> bool:
+        """Sleep for a moment; False, at once, when the time is over."""
+        if max(self.slept, self.clock.monotonic() - self.start) >= self.left:
+            return False
+        pause = min(self.longest * random.random(), self.left)  # noqa: S311 - spreads wake-ups, no secret
         time.sleep(pause)
-        slept += pause
-        longest = min(longest * 1.5, LONGEST_PAUSE)
-        yield
+        self.slept += pause
+        self.longest = min(self.longest * GROWTH, LONGEST_PAUSE)
+        return True

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from llmcache.backends.patience import pauses
+from llmcache.backends.patience import Pauses
 from llmcache.backends.sqlite import fork
 from llmcache.backends.sqlite.connection import Connection, Plan, open_connection
 from llmcache.backends.sqlite.failures import FAILURES, Meaning, as_backend_error, meaning
@@ -32,7 +32,7 @@ T = TypeVar("T")
 logger = logging.getLogger("llmcache")
 
 
-MOST_REOPENINGS = 2
+MOST_REOPENINGS = 4
 """Within one operation; a file that is lost again at once will not come back."""
 
 MOST_SET_ASIDE = 3
@@ -132,9 +132,9 @@ class Sessions:
 
     def persist(self, operation: str, work: Callable[[Connection], T]) -> T:
         """Do `work` with waiting, reopening and setting aside."""
-        failure: BaseException | None = None
-        reopenings = 0
-        for _ in pauses(self.timeout, clock=self.clock):
+        waiting = Pauses(self.timeout, clock=self.clock)
+        reopenings = damage_seen = 0
+        while True:
             try:
                 connection = self.connection(operation)
                 with connection.gate:
@@ -142,12 +142,18 @@ class Sessions:
             except FAILURES as error:
                 failure = error
             what = meaning(failure)
-            if what is not Meaning.LOCKED:
-                reopenings += 1
-                if what is Meaning.REFUSED or reopenings > MOST_REOPENINGS:
-                    break
-                self.recover(operation, what, failure)
-        assert failure is not None  # noqa: S101 - pauses yields at least once
+            if what is Meaning.LOCKED:
+                if waiting.once_more():
+                    continue
+                break
+            reopenings += 1
+            if what is Meaning.REFUSED or reopenings > MOST_REOPENINGS:
+                break
+            known, self.here.connection = self.here.connection, None
+            damage_seen += what is Meaning.DAMAGED
+            if damage_seen > 1:
+                if not self.replace(operation, known, failure):
+                    waiting.once_more()
         raise as_backend_error(failure, self.description, operation) from failure
 
     def connection(self, operation: str) -> Connection:
@@ -183,31 +189,33 @@ class Sessions:
         remote = network_filesystem(self.store.directory.resolve())
         return Plan(self.bounds, remote is None, int(self.clock.time() * 1000)), remote
 
-    def recover(self, operation: str, what: Meaning, failure: BaseException) -> None:
-        """Let go of this thread's connection, and of the file if it is damaged.
+    def replace(self, operation: str, known: Connection | None, failure: BaseException) -> bool:
+        """Set a damaged file aside; False: another process is at it.
+
+        `known` is where the damage was seen; None: when opening.
+
+        Called when damage was seen twice, the second time through a new connection: an error of
+        the disk may look like damage once.
 
         Raises:
-            BackendError: The damaged file cannot be set aside.
+            BackendError: It cannot be set aside.
         """
-        known = self.here.connection
-        self.here.connection = None
-        if what is not Meaning.DAMAGED:
-            return
         if self.set_aside >= MOST_SET_ASIDE:
             raise as_backend_error(failure, self.description, operation) from failure
         try:
             with fork.entrance, self.store.locked(alone=True):
                 here = self.store.identity()
                 if here is None or (known is not None and known.file != here):
-                    return  # another process was first
+                    return True  # another process was first
                 stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.clock.time()))
                 target = self.store.set_aside(stamp)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             raise as_backend_error(failure, self.description, operation) from error
         self.set_aside += 1
         self.warn(f"was damaged ({failure}); it was set aside as {target.name} and begun anew")
+        return True
 
     def warn(self, text: str) -> None:
         """Say it once; where warnings are errors it is logged, as the operation has succeeded."""
