@@ -44,9 +44,10 @@ def report_coverage(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The demo, as the README runs it."""
+    """The demo, as the README runs it, but for a directory of its own."""
     install(session)
-    session.run("llmcache", "demo", *session.posargs)
+    private = {"LLMCACHE_DIR": session.create_tmp()}
+    session.run("llmcache", "demo", "--fresh", *session.posargs, env=private)
 
 
 @nox.session(python=MAIN)
@@ -77,11 +78,12 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, rules, layers."""
+    """Format, rules, layers; and that generated pages are up to date."""
     session.install("-e", ".", *nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
     session.run("lint-imports")
+    session.run("python", "docs/generate.py", "--check")
 
 
 @nox.session

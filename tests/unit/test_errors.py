@@ -65,7 +65,7 @@ def test_an_error_crosses_a_process_pool_whole(
     kind: type[errors.LLMCacheError], facts: dict[str, str]
 ) -> None:
     error = kind("what to do next", **facts)  # type: ignore[call-arg] # kinds differ
-    restored = pickle.loads(pickle.dumps(error))  # noqa: S301 - what a process pool does
+    restored = pickle.loads(pickle.dumps(error))  # what a process pool does
     assert type(restored) is kind
     assert str(restored) == "what to do next"
     assert vars(restored) == facts
