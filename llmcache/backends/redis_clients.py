@@ -96,13 +96,17 @@ def runs_here(loop: Loop) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """A client of an event loop, and the generator that closes it with the loop."""
 
+    loop: Loop
     client: Client
     keeper: AsyncGenerator[Client]
 
+
+held: set[Kept] = set()
+"""All of this process: a client outlives a backend that is dropped before its loop ends."""
 
 inherited: list[object] = []
 """What the parent of this process opened: not even collected, for closing an asyncio socket would
@@ -137,10 +141,13 @@ class OwnClients(Clients):
             return kept.client
         keeper = self.client_until_closed()
         client = await anext(keeper)
+        kept = Kept(loop, client, keeper)
         with self.lock:
-            for other in [other for other in self.by_loop if other.is_closed()]:
-                del self.by_loop[other]
-            self.by_loop[loop] = Kept(client, keeper)
+            self.by_loop = {
+                other: kept for other, kept in self.by_loop.items() if not other.is_closed()
+            }
+            self.by_loop[loop] = kept
+        hold(kept)
         return client
 
     async def client_until_closed(self) -> AsyncGenerator[Client]:
@@ -162,22 +169,32 @@ class OwnClients(Clients):
             running = [loop for loop in self.by_loop if loop.is_running()]
             ending = [(loop, self.by_loop.pop(loop)) for loop in running]
         for loop, kept in ending:
-            asyncio.run_coroutine_threadsafe(end(kept.keeper), loop)
+            asyncio.run_coroutine_threadsafe(end(kept), loop)
 
     async def aclose(self) -> None:
         """As `Clients.aclose`."""
         with self.lock:
             kept = self.by_loop.pop(asyncio.get_running_loop(), None)
         if kept is not None:
-            await kept.keeper.aclose()
+            await end(kept)
         self.close()
 
     def forked(self) -> None:
         """As `Forkable.forked`: the child opens its own."""
-        inherited.append((self.client, self.by_loop))
+        inherited.append((self.client, self.by_loop, set(held)))
+        held.clear()
         self.begin()
 
 
-async def end(keeper: AsyncGenerator[Client]) -> None:
+def hold(kept: Kept) -> None:
+    """Keep a client until its loop has ended."""
+    for other in tuple(held):
+        if other.loop.is_closed():
+            held.discard(other)
+    held.add(kept)
+
+
+async def end(kept: Kept) -> None:
     """Let the generator close its client."""
-    await keeper.aclose()
+    held.discard(kept)
+    await kept.keeper.aclose()

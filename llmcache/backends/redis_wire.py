@@ -88,7 +88,7 @@ class Wire:
         self.admit(operation)
         client = self.clients.for_thread()
         try:
-            reply = ask(client, step)
+            reply = self.asked(client, step)
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
@@ -99,11 +99,29 @@ class Wire:
         seconds = self.admit(operation)
         client = await self.clients.for_loop()
         try:
-            reply = await within(seconds, aask(client, step))
+            reply = await within(seconds, self.aasked(client, step))
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
         return reply
+
+    def asked(self, client: Client, step: Step) -> Any:
+        """The reply, over a new connection where the one from the pool was dead already."""
+        try:
+            return ask(client, step)
+        except self.failures as error:
+            if not is_cut(error):
+                raise
+            return ask(client, step)
+
+    async def aasked(self, client: Client, step: Step) -> Any:
+        """As `asked`, async."""
+        try:
+            return await aask(client, step)
+        except self.failures as error:
+            if not is_cut(error):
+                raise
+            return await aask(client, step)
 
     def admit(self, operation: str) -> float:
         """Seconds that the step may take.
@@ -230,6 +248,11 @@ def is_reply(error: Exception) -> bool:
     """Whether the server answered, if with an error: told by the name, as libraries differ."""
     names = {base.__name__ for base in type(error).__mro__}
     return bool(names & {"ResponseError", "BusyLoadingError"})
+
+
+def is_cut(error: Exception) -> bool:
+    """Whether a connection that was there ended, as by a restart or an idle limit on the way."""
+    return type(error).__name__ == "ConnectionError" and " connecting to " not in str(error)
 
 
 def is_unknown_script(error: Exception) -> bool:

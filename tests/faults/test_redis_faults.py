@@ -214,7 +214,7 @@ async def test_two_hundred_tasks_meet_a_frozen_server_and_its_return(
 
 async def test_a_loop_that_was_busy_is_not_the_servers_fault(server: RedisServer) -> None:
     async with RedisBackend(server.url, timeout=0.1) as backend:
-        await backend.aput(KEY, an_entry())
+        backend.put(KEY, an_entry())
         reading = asyncio.ensure_future(backend.aget(KEY))
         await asyncio.sleep(0)
         time.sleep(0.3)  # noqa: ASYNC251 - the fault: user code that blocks the loop
@@ -327,7 +327,8 @@ async def test_a_child_forked_from_a_loop_leaves_the_parents_connections_alone(
         return await backend.aget(KEY) == an_entry()
 
     await backend.aput(KEY, an_entry())
-    assert forked(lambda: asyncio.run(use())) == 0
+    with backend.wire.clients.lock, backend.wire.breaker.lock:  # type: ignore[attr-defined]
+        assert forked(lambda: asyncio.run(use())) == 0
     found = await asyncio.gather(*(backend.aget(KEY) for _ in range(20)))
     assert set(map(type, found)) == {Entry}
     await backend.aclose()

@@ -42,7 +42,7 @@ def test_options_of_ours_are_taken_out_and_the_others_reach_the_connection() -> 
 def test_a_connection_never_retries_and_never_waits_for_long() -> None:
     options = read_url("redis://h/0").pool(0.25).connection_kwargs
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.25, 0.25)
-    assert options["retry"].get_retries() == 0
+    assert options["retry"]._retries == 0
 
 
 @pytest.mark.parametrize(
