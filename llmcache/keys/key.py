@@ -20,7 +20,7 @@ from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import digest as canonical_digest
 from llmcache.keys.canonical import encode, feed
 from llmcache.keys.code import plain_function
-from llmcache.keys.kinds import qualified
+from llmcache.keys.kinds import identity_of
 from llmcache.keys.options import (
     checked_depends_on,
     checked_key,
@@ -100,7 +100,7 @@ class FunctionKeys:
         response_model: Any = None,
     ) -> None:
         plain = plain_function(function)
-        self.name = checked_name(name) or qualified(plain or function)
+        self.name = checked_name(name) or identity_of(plain or function)
         self.depends_on = checked_depends_on(depends_on)
         self.by = checked_key(key)
         if isinstance(response_model, str | int | float):

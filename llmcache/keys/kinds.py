@@ -15,13 +15,14 @@ import types
 from typing import Any
 
 from llmcache.keys.code import plain_function
-from llmcache.keys.project import shown_module
+from llmcache.keys.project import module_identity, shown_module
 
 __all__ = [
     "PLAIN",
     "call_of",
     "foreign_name",
     "function_of",
+    "identity_of",
     "is_environment",
     "is_environment_lookup",
     "is_frozen",
@@ -93,6 +94,12 @@ def qualified(value: Any) -> str:
     module = getattr(value, "__module__", None)
     name = getattr(value, "__qualname__", None) or type(value).__qualname__
     return f"{shown_module(module)}.{name}"
+
+
+def identity_of(value: Any) -> str:
+    """As `qualified`, with what keeps two scripts of one name apart."""
+    module = module_identity(getattr(value, "__module__", None))
+    return module + qualified(value).removeprefix(shown_module(getattr(value, "__module__", None)))
 
 
 def label_of(value: object) -> str:

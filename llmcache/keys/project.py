@@ -14,37 +14,48 @@ import types
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Project", "shown_module"]
+__all__ = ["SDKS", "Project", "module_identity", "shown_module"]
 
 OWN = "llmcache"
+MAIN = frozenset({"__main__", "__mp_main__"})
 STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 INSTALLED = ("site-packages", "dist-packages")
 SDKS = frozenset({"openai", "anthropic", "instructor", "pydantic", "pydantic_core"})
 
 
-@functools.lru_cache(maxsize=1)
-def main_name() -> str:
-    """What stands for `__main__`: the name it is imported by, else the script and its place.
+def main_names() -> tuple[str, str]:
+    """What stands for `__main__`, in words and in keys.
 
-    `python -m app` and `import app` agree; two scripts of one name in two folders do not. In a
-    session at the prompt there is neither, and the name stays.
+    It is the name that it is imported by, so that `python -m app` and `import app` agree. A script
+    is called by its file, and in keys by its place too, so that two of one name stay apart. At a
+    prompt there is neither, and the name stays.
     """
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None:
-        return str(spec.name)
+        return str(spec.name), str(spec.name)
     file = getattr(main, "__file__", None)
     if not file:
-        return "__main__"
+        return "__main__", "__main__"
+    return script_names(file)
+
+
+@functools.lru_cache(maxsize=8)
+def script_names(file: str) -> tuple[str, str]:
+    """The names of a script: its own, and with a digest of where it lies."""
     path = Path(file).resolve()
-    return f"{path.stem}@{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    place = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return path.stem, f"{path.stem}@{place}"
 
 
 def shown_module(name: str | None) -> str:
-    """The name of a module in keys and explanations; that of `__main__` is found out."""
-    if name in {"__main__", "__mp_main__"}:
-        return main_name()
-    return name or "<unknown>"
+    """The name of a module in explanations."""
+    return main_names()[0] if name in MAIN else name or "<unknown>"
+
+
+def module_identity(name: str | None) -> str:
+    """The name of a module in keys."""
+    return main_names()[1] if name in MAIN else name or "<unknown>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def owns(project: Project, module: str) -> bool:
     top = module.partition(".")[0]
     if top == OWN:
         return module.startswith(f"{OWN}.demo")
-    if module in {"__main__", "__mp_main__"} or top in {project.home, *project.added}:
+    if module in MAIN or top in {project.home, *project.added}:
         return True
     if any(module == name or module.startswith(f"{name}.") for name in project.added):
         return True

@@ -168,7 +168,7 @@ def classes_within(kinds: Iterable[Any]) -> Iterator[type]:
             continue
         met.add(id(kind))
         if isinstance(kind, type):
-            if kind.__module__ in {"builtins", "typing"}:
+            if kind.__module__.partition(".")[0] in {"builtins", "typing", "pydantic"}:
                 continue
             yield kind
             pending += [field.annotation for field in fields_of(kind) or ()]

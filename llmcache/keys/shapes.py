@@ -35,29 +35,22 @@ class Field:
 
 def fields_of(kind: type) -> list[Field] | None:
     """The fields in their order; None for a class that is not made of fields."""
-    if hasattr(kind, "__pydantic_fields__") or isinstance(
-        getattr(kind, "model_fields", None), dict
-    ):
-        return pydantic_fields(kind)
-    if dataclasses.is_dataclass(kind):
-        return dataclass_fields(kind)
-    if typing.is_typeddict(kind) or is_typeddict(kind):
-        required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
-        return [
-            Field(name, hint, {"required": name in required}) for name, hint in hints(kind).items()
-        ]
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        defaults = getattr(kind, "_field_defaults", {})
-        found = hints(kind)
-        return [
-            Field(
-                name, found.get(name, Any), {"default": defaults[name]} if name in defaults else {}
-            )
-            for name in kind._fields
-        ]
-    if hasattr(kind, "__attrs_attrs__"):
-        return attrs_fields(kind)
+    for test, fields in READERS:
+        if test(kind):
+            return fields(kind)
     return None
+
+
+def is_pydantic(kind: type) -> bool:
+    """A model or a dataclass of pydantic's; `BaseModel` itself says nothing."""
+    ours = kind.__module__.partition(".")[0] == "pydantic"
+    fields = getattr(kind, "__pydantic_fields__", None) or getattr(kind, "model_fields", None)
+    return not ours and (isinstance(fields, dict) or hasattr(kind, "__pydantic_fields__"))
+
+
+def is_typeddict(kind: type) -> bool:
+    """Those of typing_extensions too, which `typing` does not know."""
+    return issubclass(kind, dict) and hasattr(kind, "__required_keys__")
 
 
 def pydantic_fields(kind: Any) -> list[Field]:
@@ -109,6 +102,7 @@ def dataclass_fields(kind: Any) -> list[Field]:
 
 
 def attrs_fields(kind: Any) -> list[Field]:
+    """The fields of an attrs class."""
     found = hints(kind)
     fields = []
     for attribute in kind.__attrs_attrs__:
@@ -136,9 +130,28 @@ def hints(kind: Any) -> dict[str, Any]:
         return found
 
 
-def is_typeddict(kind: type) -> bool:
-    """Those of typing_extensions too, which `typing` does not know."""
-    return issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+def typeddict_fields(kind: Any) -> list[Field]:
+    """The keys, and whether each has to be there."""
+    required = kind.__required_keys__
+    return [Field(name, hint, {"required": name in required}) for name, hint in hints(kind).items()]
+
+
+def namedtuple_fields(kind: Any) -> list[Field]:
+    """The fields; those made without annotations have none."""
+    found, defaults = hints(kind), kind._field_defaults
+    return [
+        Field(name, found.get(name, Any), {"default": defaults[name]} if name in defaults else {})
+        for name in kind._fields
+    ]
+
+
+READERS: list[tuple[Callable[[type], bool], Callable[[Any], list[Field]]]] = [
+    (is_pydantic, pydantic_fields),
+    (dataclasses.is_dataclass, dataclass_fields),
+    (is_typeddict, typeddict_fields),
+    (lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"), namedtuple_fields),
+    (lambda kind: hasattr(kind, "__attrs_attrs__"), attrs_fields),
+]
 
 
 def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
