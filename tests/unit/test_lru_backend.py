@@ -44,10 +44,11 @@ def test_the_least_recently_used_goes_first(clock: ManualClock) -> None:
     for key in "abc":
         lru.put(key, entry())
     lru.get("a")
-    lru.put("b", entry(b"again"))
     lru.put("d", entry())
+    assert resident(lru) == ["c", "a", "d"]
+    lru.put("c", entry(b"again"))
     lru.put("e", entry())
-    assert resident(lru) == ["b", "d", "e"]
+    assert resident(lru) == ["d", "c", "e"]
     check_books(lru)
 
 
@@ -60,6 +61,17 @@ def test_what_has_ended_goes_before_what_lives(clock: ManualClock) -> None:
     clock.advance(60)
     lru.put("new", entry())
     assert resident(lru) == ["oldest", "stale", "last", "new"]
+    check_books(lru)
+
+
+def test_all_that_has_ended_goes_before_anything_that_lives(clock: ManualClock) -> None:
+    lru = LRUBackend(max_entries=None, max_bytes=60, clock=clock)
+    lru.put("L", entry(b"x" * 9))
+    for key in "abcd":
+        lru.put(key, entry(b"x" * 9, expires=1010.0))
+    clock.advance(60)
+    lru.put("N", entry(b"x" * 49))
+    assert resident(lru) == ["L", "N"]
     check_books(lru)
 
 

@@ -221,6 +221,38 @@ def test_of_two_writers_at_once_neither_leaves_an_outdated_copy(
     assert tier.get("a") == entry(b"quick")
 
 
+def test_a_copy_read_before_another_thread_dropped_it_is_not_served(
+    far: Far, elsewhere: TieredBackend, clock: ManualClock
+) -> None:
+    class Near(LRUBackend):
+        after_get: Callable[[], object] = staticmethod(lambda: None)
+
+        def get(self, key: str) -> Entry | Nothing:
+            found = super().get(key)
+            step, self.after_get = self.after_get, lambda: None
+            step()
+            return found
+
+    near = Near(clock=clock)
+    tier = TieredBackend(near, far, clock=clock)
+    tier.put("a", entry(b"outdated"))
+    assert tier.get("a") == entry(b"outdated")
+    elsewhere.invalidate("a", SCOPE)
+    near.after_get = tier.copies.catch_up
+    assert tier.get("a") is Nothing.ABSENT
+
+
+def test_what_was_invalidated_elsewhere_while_the_first_write_ends_is_not_copied(
+    tier: TieredBackend, elsewhere: TieredBackend, far: Far
+) -> None:
+    with tier.copies.write("a") as write:
+        far.put("a", entry(b"outdated"))
+        write.stored = entry(b"outdated")
+        elsewhere.invalidate("a", SCOPE)
+        tier.copies.catch_up()
+    assert tier.get("a") is Nothing.ABSENT
+
+
 def test_fresh_copies_are_served_while_the_far_side_fails(
     tier: TieredBackend, far: Far, clock: ManualClock
 ) -> None:
