@@ -70,9 +70,10 @@ class Pauses:
 
     def once_more(self) -> bool:
         """Sleep for a moment; False, at once, when the time is over."""
-        if max(self.slept, self.clock.monotonic() - self.start) >= self.left:
+        left = self.left - max(self.slept, self.clock.monotonic() - self.start)
+        if left <= 0:
             return False
-        pause = min(self.longest * random.random(), self.left)  # noqa: S311 - spreads wake-ups, no secret
+        pause = min(self.longest * random.random(), left)  # noqa: S311 - spreads wake-ups, no secret
         time.sleep(pause)
         self.slept += pause
         self.longest = min(self.longest * GROWTH, LONGEST_PAUSE)

@@ -145,7 +145,7 @@ def as_nobody(path: str) -> None:
 
 def without_descriptors(path: str, first: str) -> None:
     """Open while no file descriptor is left, then with some again."""
-    import resource  # noqa: PLC0415 - there is none on Windows
+    import resource
 
     backend = SQLiteBackend(path)
     highest = os.dup(0)

@@ -151,9 +151,8 @@ class Sessions:
                 break
             known, self.here.connection = self.here.connection, None
             damage_seen += what is Meaning.DAMAGED
-            if damage_seen > 1:
-                if not self.replace(operation, known, failure):
-                    waiting.once_more()
+            if damage_seen > 1 and not self.replace(operation, known, failure):
+                waiting.once_more()
         raise as_backend_error(failure, self.description, operation) from failure
 
     def connection(self, operation: str) -> Connection:

@@ -1,0 +1,475 @@
+"""What this store does beyond the contract: bounds, uses, connections, event loops, the view."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llmcache.backends.base import Entry, Nothing, Scope
+from llmcache.backends.sqlite import SQLiteBackend
+from llmcache.errors import BackendUnavailableError, BackendWarning
+from llmcache.testing import ManualClock
+
+SCOPE = Scope("tenant", "shop.extract")
+
+
+def key_of(number: int) -> str:
+    """A key, as keys look."""
+    return f"{number:064x}"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The time, which stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the store is."""
+    return tmp_path / "answers.db"
+
+
+@pytest.fixture
+def backend(path: Path, clock: ManualClock) -> Iterator[SQLiteBackend]:
+    """An empty store."""
+    with SQLiteBackend(path, clock=clock) as backend:
+        yield backend
+
+
+def entry_at(clock: ManualClock, value: bytes = b"answer", ttl: float | None = None) -> Entry:
+    """An entry made now."""
+    return Entry(value, SCOPE, clock.time(), None if ttl is None else clock.time() + ttl)
+
+
+def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """What another program reads."""
+    with closing(sqlite3.connect(path)) as raw:
+        return raw.execute(sql).fetchall()
+
+
+# Bounds
+
+
+def test_the_bound_of_bytes_holds_for_all_files_together(path: Path, clock: ManualClock) -> None:
+    chance = random.Random(7)  # noqa: S311 - sizes
+    bound = 1 << 20
+    with SQLiteBackend(path, max_bytes=bound, clock=clock) as backend:
+        largest = 0
+        for number in range(1200):
+            clock.advance(1)
+            value = chance.randbytes(chance.randrange(100, 20_000))
+            backend.put(key_of(number), entry_at(clock, value))
+            largest = max(largest, backend.size())
+        assert largest <= 1.2 * bound
+        count = backend.count()
+        assert count > 40
+        kept = [backend.get(key_of(1199 - age)) for age in range(count)]
+        assert Nothing.ABSENT not in kept, "the newest are kept"
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_lowered_bound_is_reached_by_pruning(path: Path, clock: ManualClock) -> None:
+    with SQLiteBackend(path, clock=clock) as backend:
+        for number in range(400):
+            clock.advance(1)
+            backend.put(key_of(number), entry_at(clock, bytes(5000)))
+        assert backend.size() > 2_000_000
+    with SQLiteBackend(path, max_bytes=500_000, clock=clock) as backend:
+        assert backend.prune() > 300
+        assert backend.size() < 600_000
+        assert isinstance(backend.get(key_of(399)), Entry)
+
+
+def test_one_write_removes_two_hundred_entries_at_most(path: Path, clock: ManualClock) -> None:
+    with SQLiteBackend(path, clock=clock) as backend:
+        backend.put_many({key_of(number): entry_at(clock) for number in range(1000)})
+    with SQLiteBackend(path, max_entries=10, clock=clock) as backend:
+        backend.put(key_of(1000), entry_at(clock))
+        assert backend.count() == 1000 - 200 + 1
+        assert backend.prune() == 801 - 10
+
+
+def test_an_entry_larger_than_the_store_is_refused_and_costs_nothing(
+    path: Path, clock: ManualClock
+) -> None:
+    with SQLiteBackend(path, max_bytes=200_000, clock=clock) as backend:
+        backend.put(key_of(1), entry_at(clock))
+        with pytest.raises(BackendUnavailableError, match="raise max_bytes"):
+            backend.put(key_of(2), entry_at(clock, bytes(200_000)))
+        assert isinstance(backend.get(key_of(1)), Entry)
+
+
+# Uses
+
+
+def hits(path: Path) -> dict[object, object]:
+    """Hits by key as they stand in the file."""
+    return {key: count for key, count in rows(path, "SELECT key, hits FROM entry") if count}
+
+
+def test_a_hit_writes_nothing_until_a_minute_has_gone(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    log = path.with_name("answers.db-wal")
+    before = log.stat()
+    for _ in range(10):
+        backend.get(key_of(1))
+    assert log.stat().st_mtime_ns == before.st_mtime_ns
+    assert hits(path) == {}
+    clock.advance(61)
+    backend.get(key_of(1))
+    assert hits(path) == {key_of(1): 11}
+
+
+def test_hits_are_written_when_closing(path: Path, clock: ManualClock) -> None:
+    with SQLiteBackend(path, clock=clock) as backend:
+        backend.put(key_of(1), entry_at(clock))
+        backend.get(key_of(1))
+    assert hits(path) == {key_of(1): 1}
+
+
+def test_hits_are_written_by_the_next_write_after_a_minute(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    backend.get(key_of(1))
+    backend.put(key_of(2), entry_at(clock))
+    assert hits(path) == {}
+    clock.advance(30)
+    backend.get_many([key_of(1)])
+    clock.advance(31)
+    backend.get_many([key_of(1)])
+    backend.put(key_of(2), entry_at(clock))
+    assert hits(path) == {key_of(1): 3}
+
+
+def test_a_locked_file_does_not_hold_up_a_hit_that_is_due_to_be_written(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    backend.get(key_of(1))
+    clock.advance(61)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert isinstance(backend.get(key_of(1)), Entry)
+        assert isinstance(backend.get(key_of(1)), Entry)
+    clock.advance(61)
+    backend.get(key_of(1))
+    assert hits(path) == {key_of(1): 4}
+
+
+# Connections
+
+
+def open_files(path: Path) -> int:
+    """Descriptors of this process on the database."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found += link.readlink() == path
+    return found
+
+
+def in_thread(work: Callable[[], object]) -> None:
+    """Do something in a thread of its own."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
+
+
+@needs_proc
+def test_connections_end_with_their_threads(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    for _ in range(20):
+        in_thread(lambda: backend.get(key_of(1)))
+    assert open_files(path) <= 2, "one that SQLite keeps back for its locks"
+    assert len(backend.sessions.connections) == 1
+
+
+@needs_proc
+def test_closing_closes_the_connections_of_all_threads(path: Path, clock: ManualClock) -> None:
+    backend = SQLiteBackend(path, clock=clock)
+    opened, finish = threading.Barrier(2), threading.Event()
+    found: list[BaseException] = []
+
+    def work() -> None:
+        backend.put(key_of(1), entry_at(clock))
+        opened.wait()
+        finish.wait()
+        try:
+            backend.get(key_of(1))
+        except BackendUnavailableError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    opened.wait()
+    backend.close()
+    assert open_files(path) == 0
+    finish.set()
+    thread.join()
+    assert "is closed" in str(found[0])
+    assert not path.with_name("answers.db-wal").exists(), "the last one to close clears up"
+
+
+def test_closing_twice_is_once_and_using_it_after_is_refused(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    backend.close()
+    backend.close()
+    with pytest.raises(BackendUnavailableError, match="is closed"):
+        backend.get(key_of(1))
+
+
+def test_one_that_was_never_closed_says_so(path: Path) -> None:
+    backend: SQLiteBackend | None = SQLiteBackend(path)
+    assert backend is not None
+    backend.get(key_of(1))
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        backend = None
+
+
+def test_one_that_was_never_used_has_nothing_to_close(path: Path) -> None:
+    backend = SQLiteBackend(path)
+    del backend
+    gc.collect()
+
+
+def test_a_read_leaves_no_transaction_open(backend: SQLiteBackend, clock: ManualClock) -> None:
+    """One that stayed open would keep the log from ever being cut."""
+    backend.put(key_of(1), entry_at(clock))
+    for read in (
+        lambda: backend.get(key_of(1)),
+        lambda: backend.claim(key_of(1), SCOPE, "me", 10, max_age=None),
+        backend.invalidations,
+        lambda: backend.get_many([key_of(1)]),
+        lambda: next(backend.entries()),
+        lambda: backend.get_manifest("none"),
+    ):
+        read()
+        with closing(sqlite3.connect(backend.path)) as other:
+            busy = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        assert busy == 0
+
+
+# Processes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_begins_anew_and_leaves_the_parents_handles_alone(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    backend.get(key_of(1))
+    inherited = backend.sessions.here.connection
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            forgotten = backend.sessions.here.connection is None and not backend.steps.usage.uses
+            backend.put(key_of(2), entry_at(clock))
+            own = backend.sessions.here.connection
+            status = 0 if forgotten and own is not None and own is not inherited else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert isinstance(backend.get(key_of(2)), Entry)
+    assert backend.sessions.here.connection is inherited
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_may_end_as_python_ends(path: Path, clock: ManualClock) -> None:
+    """Not only by `os._exit`: the end of the interpreter must not close what it inherited."""
+    backend = SQLiteBackend(path, clock=clock)
+    backend.put(key_of(1), entry_at(clock))
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            backend.close()
+            del backend
+            gc.collect()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert path.with_name("answers.db-wal").exists()
+    backend.put(key_of(2), entry_at(clock))
+    backend.close()
+
+
+# Event loops
+
+
+async def test_a_hit_needs_no_thread_once_the_loop_has_its_connection(
+    backend: SQLiteBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await backend.aput(key_of(1), entry_at(clock))
+    await backend.aget(key_of(1))
+
+    def refuse(*_: object) -> None:
+        pytest.fail("a thread was asked for")
+
+    monkeypatch.setattr(backend.workers, "started", refuse)
+    assert isinstance(await backend.aget(key_of(1)), Entry)
+    assert await backend.aget(key_of(2)) is Nothing.ABSENT
+
+
+@pytest.mark.parametrize("size", [2_000_000])
+async def test_what_takes_time_is_not_done_on_the_loop(
+    backend: SQLiteBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Opening, writing, reading large values, waiting for locks."""
+    loops: list[str] = []
+    for name in ("perform", "open"):
+        original = getattr(backend.sessions, name)
+
+        def watched(*args: object, original: Callable[..., object] = original) -> object:
+            loops.append(threading.current_thread().name)
+            return original(*args)
+
+        monkeypatch.setattr(backend.sessions, name, watched)
+    await backend.aget(key_of(1))
+    await backend.aput(key_of(1), entry_at(clock, bytes(size)))
+    found = await backend.aget(key_of(1))
+    assert isinstance(found, Entry)
+    assert len(found.value) == size
+    await backend.ainvalidate(key_of(1), SCOPE)
+    assert threading.current_thread().name not in loops
+    assert loops
+
+
+async def test_many_tasks_on_one_loop(backend: SQLiteBackend, clock: ManualClock) -> None:
+    async def use(number: int) -> bool:
+        await backend.aput(key_of(number), entry_at(clock, b"%d" % number))
+        found = await backend.aget(key_of(number))
+        return isinstance(found, Entry) and found.value == b"%d" % number
+
+    assert all(await asyncio.gather(*map(use, range(100))))
+
+
+# What people and others see
+
+
+def test_the_view_of_calls_reads_like_a_table(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    backend.put(
+        key_of(1),
+        Entry(
+            b"answer",
+            SCOPE,
+            clock.time(),
+            clock.time() + 86_400,
+            model="gpt-4o-mini",
+            input_tokens=120,
+            output_tokens=7,
+            seconds=1.5,
+        ),
+    )
+    with closing(sqlite3.connect(path)) as raw:
+        raw.row_factory = sqlite3.Row
+        (line,) = map(dict, raw.execute("SELECT * FROM calls"))
+    assert line == {
+        "namespace": "tenant",
+        "function": "shop.extract",
+        "model": "gpt-4o-mini",
+        "input_tokens": 120,
+        "output_tokens": 7,
+        "size": 6,
+        "hits": 0,
+        "seconds": 1.5,
+        "created": "2023-11-14T22:13:20Z",
+        "expires": "2023-11-15T22:13:20Z",
+        "used": "2023-11-14T22:13:20Z",
+        "key": key_of(1),
+    }
+
+
+def test_running_totals_stay_true(backend: SQLiteBackend, path: Path, clock: ManualClock) -> None:
+    chance = random.Random(3)  # noqa: S311 - a walk
+    for _ in range(300):
+        key = key_of(chance.randrange(40))
+        if chance.random() < 0.3:
+            backend.delete(key)
+        else:
+            backend.put(key, entry_at(clock, bytes(chance.randrange(3000))))
+    ((entries, content),) = rows(path, "SELECT entries, bytes FROM state")
+    assert rows(path, "SELECT count(*), sum(size) FROM entry") == [(entries, content)]
+    assert backend.count() == entries
+
+
+def test_two_keys_of_one_row_take_each_others_place(
+    backend: SQLiteBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It will not happen; if it does, nobody is served another's answer."""
+    for module in ("rows", "operations"):
+        monkeypatch.setattr(f"llmcache.backends.sqlite.{module}.id_of", lambda _: 1)
+    backend.put(key_of(1), entry_at(clock, b"one"))
+    backend.put(key_of(2), entry_at(clock, b"two"))
+    assert backend.get(key_of(1)) is Nothing.ABSENT
+    assert backend.delete(key_of(1)) is False
+    found = backend.get(key_of(2))
+    assert isinstance(found, Entry)
+    assert found.value == b"two"
+    assert backend.count() == 1
+
+
+def test_keys_forgotten_after_a_day_are_told_by_their_scope(
+    backend: SQLiteBackend, path: Path, clock: ManualClock
+) -> None:
+    """A reader who slept through it drops the whole scope rather than keep what is outdated."""
+    backend.invalidate(key_of(1), SCOPE)
+    first = backend.invalidations()
+    backend.invalidate(key_of(2), SCOPE)
+    clock.advance("2d")
+    backend.prune()
+    assert rows(path, "SELECT count(*) FROM invalidation") == [(1,)]
+    assert backend.invalidated_since(first) == [SCOPE]
+    assert backend.invalidated_since(backend.invalidations()) == []
+    assert backend.epoch(key_of(2), SCOPE) == 0
+
+
+def test_a_new_file_numbers_on_where_an_older_one_may_have_ended(
+    path: Path, clock: ManualClock
+) -> None:
+    with SQLiteBackend(path, clock=clock) as backend:
+        backend.clear(SCOPE)
+        before = backend.invalidations()
+    path.unlink()
+    clock.advance(1)
+    with SQLiteBackend(path, clock=clock) as backend:
+        assert backend.invalidations() == 0
+        backend.clear(SCOPE)
+        assert backend.invalidations() > before
+
+
+def test_on_a_network_file_system_it_does_without_shared_memory_and_says_so(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmcache.backends.sqlite.sessions.network_filesystem", lambda _: "nfs4")
+    with SQLiteBackend(path, clock=clock) as backend:
+        with pytest.warns(BackendWarning, match="network file system"):
+            backend.put(key_of(1), entry_at(clock))
+        in_thread(lambda: backend.get(key_of(1)))  # a second warning would be an error
+        assert isinstance(backend.get(key_of(1)), Entry)
+        assert not path.with_name("answers.db-shm").exists()
+    assert rows(path, "PRAGMA journal_mode") == [("delete",)]
