@@ -126,7 +126,5 @@ def provider_errors(provider: ProviderName) -> tuple[type[Exception], ...]:
 def true_answer(request: Request, shown: list[Document]) -> Answer:
     """What is truly on the document in the prompt, after a realistic while."""
     delay = FASTEST + SPREAD * int(request.asked.seed[:2], 16) / 255
-    for document in shown:
-        if document.text in request.text:
-            return Answer(value=document.truth, delay=delay)
-    return Answer(delay=delay)
+    asked = next(document for document in shown if document.text in request.text)
+    return Answer(value=asked.truth, delay=delay)

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from llmcache import mode
 from llmcache.cli import llmcache
-from llmcache.demo import source
+from llmcache.demo import passes, source
 from llmcache.demo.documents import Document, documents
 from llmcache.demo.extraction import Invoice, extract_invoice
 from llmcache.testing.provider import Failure, LoopbackProvider
@@ -162,7 +164,18 @@ def test_a_real_provider_that_refuses_is_one_clean_line(real: Any) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {name} gave no answer: Error code: 401")
     assert len(result.stderr.splitlines()) == 1
-    assert provider.count < 12
+
+
+def test_after_a_failure_nothing_further_is_asked() -> None:
+    gate = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        failing: Future[Any] = pool.submit(int, "no number")
+        running: Future[Any] = pool.submit(gate.wait)
+        waiting: Future[Any] = pool.submit(gate.wait)
+        with pytest.raises(ValueError, match="no number"):
+            passes.in_order(pool, [failing, running, waiting])
+        gate.set()
+    assert waiting.cancelled()
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])

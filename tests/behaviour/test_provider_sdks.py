@@ -225,9 +225,11 @@ async def test_responses_answer_text_tools_and_schemas(
 ) -> None:
     text = await responses(provider, mode)
     tool = await responses(provider, mode, tools=[RESPONSES_TOOL], tool_choice="required")
+    none = await responses(provider, mode, tools=[RESPONSES_TOOL], tool_choice="none")
     form = {"format": {"type": "json_schema", "name": "User", "schema": USER_SCHEMA}}
     shaped = await responses(provider, mode, text=form)
     assert (text.status, text.output_text[-1]) == ("completed", ".")
+    assert none.output_text == text.output_text
     assert User.model_validate_json(tool.output[0].arguments)
     assert User.model_validate_json(shaped.output_text)
     assert text.usage.total_tokens == text.usage.input_tokens + text.usage.output_tokens

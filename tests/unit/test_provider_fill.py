@@ -127,6 +127,38 @@ def test_what_is_filled_is_valid(wanted: Any) -> None:
         adapter.validate_python(fill(schema, seed))
 
 
+@pytest.mark.parametrize(
+    ("schema", "is_valid"),
+    [
+        (True, lambda value: isinstance(value, str)),
+        ({"type": ["integer", "null"]}, lambda value: value is None or isinstance(value, int)),
+        ({"properties": {"a": {"const": 1}}}, lambda value: value == {"a": 1}),
+        ({"additionalProperties": {"const": 1}}, lambda value: set(value.values()) == {1}),
+        ({"type": "object", "required": ["b", "a"]}, lambda value: list(value) == ["a", "b"]),
+        ({"patternProperties": {"^k$": {"const": 2}}, "type": "object"}, lambda v: v == {"k": 2}),
+        (
+            {"type": "object", "propertyNames": {"enum": ["only"]}, "additionalProperties": True},
+            lambda value: list(value) == ["only"],
+        ),
+        ({"items": {"const": 1}, "minItems": 5}, lambda value: value == [1] * 5),
+        ({"prefixItems": [{"const": 1}, {"const": 2}]}, lambda value: value == [1, 2]),
+        ({"type": "number", "multipleOf": 0.25, "maximum": 1}, lambda value: value % 0.25 == 0),
+        ({"type": "integer", "maximum": -5}, lambda value: value <= -5),
+    ],
+    ids=str,
+)
+def test_a_schema_that_pydantic_does_not_write_is_filled_too(schema: Any, is_valid: Any) -> None:
+    assert all(is_valid(fill(schema, seed)) for seed in SEEDS)
+
+
+def test_deep_down_optional_parts_and_containers_are_left_out() -> None:
+    plain = {"type": ["array", "string"], "items": {"$ref": "#/$defs/Deep"}}
+    deep = {"type": "object", "properties": {"more": plain, "even": {"$ref": "#/$defs/Deep"}}}
+    assert fill({"$defs": {"Deep": deep}, "$ref": "#/$defs/Deep"}, "s")
+    minimal = {"anyOf": [{"type": "array", "minItems": 1, "items": {"$ref": "#"}}, {"const": 1}]}
+    assert all("1" in str(fill(minimal, seed)) for seed in SEEDS)
+
+
 def test_one_seed_gives_one_value_and_other_seeds_give_others() -> None:
     schema = TypeAdapter(list[Cat | Dog]).json_schema()
     assert [fill(schema, seed) for seed in SEEDS] == [fill(schema, seed) for seed in SEEDS]
@@ -165,8 +197,9 @@ def test_all_of_and_a_description_beside_a_reference_are_taken_in() -> None:
         {"$ref": "#/$defs/Missing"},
         {"type": "string", "pattern": r"^(?=impossible)look$"},
         {"anyOf": [{"type": "string", "pattern": r"(?<!a)\Bq(?!b)#{9}"}]},
+        {"type": "string", "pattern": "^a{3}$", "minLength": 4},
     ],
-    ids=["no finite value", "dangling reference", "look-ahead", "only unfillable options"],
+    ids=["no finite value", "dangling", "look-ahead", "only unfillable options", "length"],
 )
 def test_what_cannot_be_filled_is_said(schema: dict[str, Any]) -> None:
     with pytest.raises(UnfillableError):
@@ -189,6 +222,7 @@ def test_what_cannot_be_filled_is_said(schema: dict[str, Any]) -> None:
         "a{2,}",
         "x{0,2}?y",
         "({)",
+        r"\bword\b",
         ".{7}",
     ],
 )
@@ -197,7 +231,9 @@ def test_a_plain_pattern_is_matched(pattern: str) -> None:
     assert re.search(pattern, matching(pattern, lambda bound: next(numbers) % bound))
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "a)", r"\p{L}q##", "(?!x)q##", "[^\\w\\W]"])
+@pytest.mark.parametrize(
+    "pattern", ["(", "(a|b", "[a", "a)", r"\p{L}q##", "(?!x)q##", r"[^\s\w.,:;/+*=@#%&()-]"]
+)
 def test_a_pattern_beyond_it_is_refused(pattern: str) -> None:
     with pytest.raises((UnfillableError, re.error)):
         matching(pattern, lambda _bound: 0)

@@ -84,6 +84,30 @@ def test_a_function_answers_every_request(provider: LoopbackProvider) -> None:
     assert first == second.replace("2", "1", 1)
 
 
+def test_a_scripts_proposal_is_the_value_of_the_first_tool(provider: LoopbackProvider) -> None:
+    tool = {"type": "function", "function": {"name": "t", "parameters": {"const": [1]}}}
+    provider.script(lambda request: [request.fill()])
+    _, answer, _ = post(provider, body(tools=[tool, tool]))
+    [call] = answer["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["arguments"] == "[[1]]"
+
+
+def test_json_in_a_prompt_is_a_schema_only_where_it_looks_like_one(
+    provider: LoopbackProvider,
+) -> None:
+    written = '{not json} {"a": {"b": 1}} {"properties": {"x": {"const": 7}}, "required": ["x"]}'
+    assert json.loads(said(provider, written)) == {"x": 7}
+    assert said(provider, '{"a": 1} {').endswith(".")
+
+
+def test_broken_arguments_can_be_scripted(provider: LoopbackProvider) -> None:
+    provider.script(lambda _request: Answer(calls=[("t", '{"cut')]))
+    _, chat, _ = post(provider, body())
+    _, messages, _ = post(provider, body(), "/v1/messages")
+    assert chat["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"cut'
+    assert messages["content"][0]["input"] == {"INVALID_JSON": '{"cut'}
+
+
 def test_a_script_that_fails_is_a_failure_that_names_the_error(provider: LoopbackProvider) -> None:
     provider.script(lambda request: request.body["nothing"])
     status, answer, _ = post(provider, body())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ AT_ONCE = {"Connection": "close"}
 """Async clients keep no connection, so that an event loop can end before they are closed."""
 
 
-class Clients:
+class Clients(ABC):
     """What `LoopbackProvider` knows of clients. Sync ones are closed with it."""
 
     alias: str | None = None
@@ -28,9 +29,10 @@ class Clients:
         self.made_async: list[Any] = []
 
     @property
+    @abstractmethod
     def port(self) -> int:
         """The port it listens on."""
-        raise NotImplementedError
+        ...
 
     @property
     def url(self) -> str:

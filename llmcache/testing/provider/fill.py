@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from llmcache.testing.provider.patterns import UnfillableError
+from llmcache.testing.provider.patterns import UnfillableError, matching
 from llmcache.testing.provider.scalars import WORDS, Dice, Schema, integer, number, text
 
 __all__ = ["fill"]
@@ -85,12 +85,13 @@ class Filler:
         order = [*options[start:], *options[:start]]
         if depth >= LEAN_FROM:
             order.sort(key=lambda option: self.least_depth(option, ()))
+        failure = UnfillableError("a union without options")
         for option in order:
             try:
                 return self.value(merged(rest, self.resolved(option)), dice, depth)
-            except UnfillableError as failure:
-                last = failure
-        raise last
+            except UnfillableError as error:
+                failure = error
+        raise failure
 
     def least_depth(self, schema: Any, above: tuple[str, ...]) -> float:
         """How deep the shallowest value is; infinite where a schema needs itself."""
@@ -125,8 +126,11 @@ class Filler:
         for name, part in properties.items():
             if name in required or depth < LEAN_FROM:
                 yield name, self.value(part, dice.at(name), depth + 1)
-        for name in required - set(properties):
+        for name in sorted(required - set(properties)):
             yield name, self.value({}, dice.at(name), depth + 1)
+        for pattern, part in plain.get("patternProperties", {}).items():
+            inner = dice.at(pattern)
+            yield matching(pattern, inner.sequence()), self.value(part, inner, depth + 1)
         if (free := plain.get("additionalProperties")) and not properties:
             least = plain.get("minProperties", 0)
             wanted = max(least, min(1 + dice.below(2), plain.get("maxProperties", 2)))

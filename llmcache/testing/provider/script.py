@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
+
 from llmcache.testing.provider.answers import Answer, Failure
 from llmcache.testing.provider.request import Request
 
@@ -45,6 +47,6 @@ class Script:
             return Answer()
         if isinstance(said, Answer | Failure):
             return said
-        if hasattr(said, "model_dump"):
+        if isinstance(said, BaseModel):
             said = said.model_dump(mode="json")
         return Answer(value=said)
