@@ -1,6 +1,6 @@
 """What real Instructor, OpenAI and Anthropic clients answer comes back as it was."""
 
-# ruff: noqa: D101 - a class here is a case, named for what it shows
+
 # ruff: noqa: UP007, UP045 - users write both spellings of a union
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ ASKED: dict[str, Any] = {
 ran: list[str] = []
 
 
+def counted(value: Any, what: str) -> Any:
+    ran.append(what)
+    return value
+
+
 class Mood(enum.Enum):
     GOOD = "good"
     BAD = "bad"
@@ -82,11 +87,6 @@ class City(BaseModel):
 
 class Film(TypedDict):
     title: str
-
-
-def counted(value: Any, what: str) -> Any:
-    ran.append(what)
-    return value
 
 
 MaybeUser = instructor.Maybe(User)
@@ -153,7 +153,7 @@ async def test_an_answer_comes_back_with_its_completion_and_runs_nothing(
         assert (after.usage, type(after)) == (before.usage, type(before))
         assert after._request_id == before._request_id
     if not type(restored).__module__.startswith("instructor."):
-        assert state(pickle.loads(pickle.dumps(restored))) == state(restored)  # noqa: S301 - its own
+        assert state(pickle.loads(pickle.dumps(restored))) == state(restored)
 
 
 def own_class(kind: type, declared: Any) -> bool:

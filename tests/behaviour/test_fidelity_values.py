@@ -1,6 +1,6 @@
 """Every kind of result comes back as it was: type, value, fields set, private attributes."""
 
-# ruff: noqa: D101 - a class here is a case, named for what it shows
+
 # ruff: noqa: UP007, UP045 - users write both spellings of a union
 
 from __future__ import annotations
@@ -441,14 +441,14 @@ class TestEveryKindOfResult:
         ResultCodec(declared, (Plain,)).dump(value)
         assert ran == []
 
-    def test_without_an_annotation_too(self, declared: Any, value: Any) -> None:  # noqa: ARG002 - the matrix has both
+    def test_without_an_annotation_too(self, declared: Any, value: Any) -> None:
         codec = ResultCodec(Any)
         assert account(codec.load(codec.dump(value).data)) == account(value)
 
     def test_pickles_and_copies(self, declared: Any, value: Any) -> None:
         restored = ResultCodec(declared, (Plain,)).dump(value).value
         if "[" not in type(restored).__qualname__:
-            assert account(pickle.loads(pickle.dumps(restored))) == account(value)  # noqa: S301 - its own
+            assert account(pickle.loads(pickle.dumps(restored))) == account(value)
         assert account(copy.deepcopy(restored)) == account(value)
 
 
