@@ -66,7 +66,7 @@ def test_the_bound_of_bytes_holds_for_all_files_together(path: Path, clock: Manu
     bound = 1 << 20
     with SQLiteBackend(path, max_bytes=bound, clock=clock) as backend:
         largest = 0
-        for number in range(1200):
+        for number in range(400):
             clock.advance(1)
             value = chance.randbytes(chance.randrange(100, 20_000))
             backend.put(key_of(number), entry_at(clock, value))
@@ -74,7 +74,7 @@ def test_the_bound_of_bytes_holds_for_all_files_together(path: Path, clock: Manu
         assert largest <= 1.2 * bound
         count = backend.count()
         assert count > 40
-        kept = [backend.get(key_of(1199 - age)) for age in range(count)]
+        kept = [backend.get(key_of(399 - age)) for age in range(count)]
         assert Nothing.ABSENT not in kept, "the newest are kept"
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 

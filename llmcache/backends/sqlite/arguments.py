@@ -1,12 +1,14 @@
-"""What a user may hand to `SQLiteBackend`, checked before anything is opened."""
+"""What may be handed to `SQLiteBackend`, checked before anything is opened."""
 
 from __future__ import annotations
 
 import os
 
-from llmcache.errors import ConfigurationError
+from llmcache.backends.base import Entry
+from llmcache.backends.sqlite.space import ROW_OVERHEAD, Bounds
+from llmcache.errors import BackendUnavailableError, ConfigurationError
 
-__all__ = ["checked_count", "checked_path"]
+__all__ = ["check_size", "checked_count", "checked_path"]
 
 
 def checked_path(path: object) -> str:
@@ -55,3 +57,18 @@ def checked_count(value: object, name: str) -> int | None:
         value=repr(value),
         allowed=allowed,
     )
+
+
+def check_size(entry: Entry, bounds: Bounds, backend: str) -> None:
+    """Refuse an entry for which everything else would have to go, and still in vain.
+
+    Raises:
+        BackendUnavailableError: It is larger than the store may be.
+    """
+    if len(entry.value) + len(entry.parts) + ROW_OVERHEAD > bounds.bytes:
+        raise BackendUnavailableError(
+            f"{backend}: an entry of {len(entry.value)} bytes is larger than the whole store may"
+            f" be (max_bytes={bounds.bytes}); raise max_bytes.",
+            backend=backend,
+            operation="put",
+        )

@@ -11,18 +11,19 @@ from typing import TypeVar
 
 from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
 from llmcache.backends.patience import patience
-from llmcache.backends.sqlite.arguments import checked_count, checked_path
+from llmcache.backends.sqlite.arguments import check_size, checked_count, checked_path
 from llmcache.backends.sqlite.connection import Connection
+from llmcache.backends.sqlite.failures import FAILURES
 from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.operations import Operations
 from llmcache.backends.sqlite.sessions import Sessions
-from llmcache.backends.sqlite.space import ROW_OVERHEAD, Bounds
+from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
 from llmcache.backends.sqlite.upkeep import Upkeep
 from llmcache.backends.sqlite.workers import Workers
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import parse_size
-from llmcache.errors import BackendError, BackendUnavailableError
+from llmcache.errors import BackendError
 
 __all__ = ["SQLiteBackend"]
 
@@ -100,7 +101,7 @@ class SQLiteBackend(BackendBase):
         Raises:
             BackendUnavailableError: Also for an entry that is larger than the store may be.
         """
-        self.check_size(entry)
+        check_size(entry, self.bounds, self.description)
         self.sessions.perform("put", self.steps.put, key, entry)
 
     def delete(self, key: str) -> bool:
@@ -143,7 +144,7 @@ class SQLiteBackend(BackendBase):
 
     def put_if(self, key: str, entry: Entry, epoch: int) -> bool:
         """As `Epochs.put_if`; raises as `put`."""
-        self.check_size(entry)
+        check_size(entry, self.bounds, self.description)
         return self.sessions.perform("put_if", self.steps.put_if, key, entry, epoch)
 
     def invalidate(self, key: str, scope: Scope) -> bool:
@@ -160,8 +161,15 @@ class SQLiteBackend(BackendBase):
         return self.in_steps("clear", lambda step: self.steps.remove_some(step, scope))
 
     def invalidations(self) -> int:
-        """As `Invalidations.invalidations`; about 3 µs when nothing was written."""
-        return self.sessions.read("invalidations", self.steps.invalidations)
+        """As `Invalidations.invalidations`; costs one `PRAGMA` when nobody wrote."""
+        connection = self.sessions.current()
+        if connection is not None:
+            try:
+                with connection.gate:
+                    return self.steps.invalidations(connection)
+            except FAILURES:
+                pass  # the long way says what it is
+        return self.sessions.perform("invalidations", self.steps.invalidations)
 
     def invalidated_since(self, number: int) -> list[str | Scope]:
         """As `Invalidations.invalidated_since`."""
@@ -193,7 +201,7 @@ class SQLiteBackend(BackendBase):
 
     def settle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
         """As `Leasing.settle`; raises as `put`."""
-        self.check_size(entry)
+        check_size(entry, self.bounds, self.description)
         return self.sessions.perform("settle", self.steps.settle, key, token, entry, epoch)
 
     def renew(self, key: str, token: str, seconds: float) -> bool:
@@ -253,7 +261,7 @@ class SQLiteBackend(BackendBase):
     def put_many(self, entries: Mapping[str, Entry]) -> None:
         """As `Bulk.put_many`; raises as `put`."""
         for entry in entries.values():
-            self.check_size(entry)
+            check_size(entry, self.bounds, self.description)
         self.sessions.perform("put_many", self.steps.put_many, entries)
 
     def put_manifest(self, digest: str, parts: bytes) -> None:
@@ -287,16 +295,6 @@ class SQLiteBackend(BackendBase):
                 self.sessions.perform("close", self.steps.write_usage)
         except BackendError:
             self.steps.usage.postpone(self.clock.time())
-
-    def check_size(self, entry: Entry) -> None:
-        """Refuse an entry for which everything else would have to go, and still in vain."""
-        if len(entry.value) + len(entry.parts) + ROW_OVERHEAD > self.bounds.bytes:
-            raise BackendUnavailableError(
-                f"{self.description}: an entry of {len(entry.value)} bytes is larger than the"
-                f" whole store may be (max_bytes={self.bounds.bytes}); raise max_bytes.",
-                backend=self.description,
-                operation="put",
-            )
 
     def __del__(self) -> None:
         sessions = getattr(self, "sessions", None)  # absent where __init__ raised

@@ -79,18 +79,24 @@ class Sessions:
         self.here = Here()
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
+    def current(self) -> Connection | None:
+        """This thread's connection, if it has one and the path still leads to its file."""
+        connection = self.here.connection
+        if connection is not None:
+            now = monotonic()
+            if now - connection.checked > TRUSTED_FOR:
+                if connection.file != self.store.identity():
+                    return None
+                connection.checked = now
+        return connection
+
     def attempt(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T | Undone:
         """Read by `work` on this thread's connection if that can be done at once."""
-        connection = self.here.connection
+        connection = self.current()
         if connection is None:
             return UNDONE
-        now = monotonic()
-        if now - connection.checked > TRUSTED_FOR:
-            if connection.file != self.store.identity():
-                return UNDONE
-            connection.checked = now
         try:
             with connection.gate:
                 return work(connection, *args, **kwargs)
