@@ -57,7 +57,8 @@ class Copies:
 
     Args:
         near: Where the copies live.
-        rule: Who tells that copies are outdated, or else the seconds that a copy counts for.
+        news: Who tells that copies are outdated; None: nobody can.
+        life: Seconds that a copy counts for where nobody can.
         clock: Where the time comes from.
 
     Attributes:
@@ -65,10 +66,10 @@ class Copies:
         seen: The last invalidation that the copies follow; None: not asked yet.
     """
 
-    def __init__(self, near: Near, rule: Invalidations | float, clock: Clock) -> None:
+    def __init__(self, near: Near, news: Invalidations | None, life: float, clock: Clock) -> None:
         self.near = near
-        self.news = None if isinstance(rule, float) else rule
-        self.life = rule if isinstance(rule, float) else None
+        self.news = news
+        self.life = life
         self.now = clock.time
         self.monotonic = clock.monotonic
         self.lock = threading.RLock()
@@ -91,8 +92,16 @@ class Copies:
             copy = self.counted(key, self.near.get(key))
         return copy
 
+    def glance(self, key: str) -> Entry | None:
+        """As `find`, but None also where finding out may take waiting, as on an event loop."""
+        if self.near.blocking or not getattr(self.asked, "here", False):
+            return None
+        seen = self.seen
+        copy = self.counted(key, self.near.get(key))
+        return None if copy is None or self.outdated(seen) else copy
+
     async def afind(self, key: str) -> Entry | None:
-        """As `find`, async; the first on each loop's thread finds nothing.
+        """As `find`, async; the first in each thread finds nothing.
 
         So that the far side is asked first by its own `aget`, which may wait for what has to be
         opened for this thread, where `invalidations` would hold up the loop.
@@ -113,7 +122,7 @@ class Copies:
             return None
         if copy.expires is not None and copy.expires <= self.now():
             return None
-        if self.life is not None and self.due.get(key, -1.0) <= self.monotonic():
+        if self.news is None and self.due.get(key, -1.0) <= self.monotonic():
             return None
         return copy
 
@@ -156,7 +165,7 @@ class Copies:
     def copy(self, key: str, entry: Entry) -> None:
         """Under the lock: make the copy."""
         self.near.put(key, entry)
-        if self.life is not None:
+        if self.news is None:
             now = self.monotonic()
             self.due.pop(key, None)
             self.due[key] = now + self.life

@@ -55,7 +55,6 @@ class LRUBackend(BackendBase):
         ConfigurationError: For a bound that is not above 0.
     """
 
-    description = "memory://"
     blocking = False
 
     def __init__(
@@ -76,6 +75,11 @@ class LRUBackend(BackendBase):
         self.epochs = EpochLog()
         self.manifests: dict[str, bytes] = {}
         forkable(self)
+
+    @property
+    def description(self) -> str:
+        """The URL, without its options."""
+        return "memory://"
 
     # Backend
 

@@ -15,8 +15,12 @@ class NullBackend(BackendBase):
     Concurrent callers in one process still share one running call; `mode="off"` ends that too.
     """
 
-    description = "null://"
     blocking = False
+
+    @property
+    def description(self) -> str:
+        """The URL."""
+        return "null://"
 
     def get(self, key: str) -> Entry | Nothing:  # noqa: ARG002 - the protocol's signature
         """Always `ABSENT`."""

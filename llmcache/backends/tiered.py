@@ -67,7 +67,7 @@ class TieredBackend(BackendBase):
         self.near = fit_for_near(near)
         # What the far side cannot do, `ability` denies, so that nobody asks for it here.
         self.far = cast("Far", far)
-        self.copies = Copies(self.near, self.ability(Invalidations) or life, clock)
+        self.copies = Copies(self.near, self.ability(Invalidations), life, clock)
         self.blocking = far.blocking or near.blocking
 
     @property
@@ -115,7 +115,8 @@ class TieredBackend(BackendBase):
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async."""
-        copy = await self.copies.afind(key)
+        # Most often the answer is here, and a coroutine costs as much as finding it.
+        copy = self.copies.glance(key) or await self.copies.afind(key)
         if copy is not None:
             return copy
         turn = self.copies.turn
