@@ -55,16 +55,16 @@ class Catalogue:
         self.roots = (declared, *candidates)
         self.seen = seen
         self.reached: dict[str, list[type]] | None = None
-        self.known: set[type] = set()
+        self.known: frozenset[type] = frozenset()
 
     def reach(self) -> dict[str, list[type]]:
         """The declared classes by qualname; walked at the first need."""
         if self.reached is None:
-            found: dict[str, list[type]] = {}
-            for kind in reachable(self.roots):
-                found.setdefault(kind.__qualname__, []).append(kind)
-                self.known.add(kind)
-            self.reached = found
+            kinds = list(reachable(self.roots))
+            reached: dict[str, list[type]] = {}
+            for kind in kinds:
+                reached.setdefault(kind.__qualname__, []).append(kind)
+            self.known, self.reached = frozenset(kinds), reached
         return self.reached
 
     def nearest(self, kind: type) -> type:

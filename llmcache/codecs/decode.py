@@ -48,6 +48,8 @@ DAMAGE = (
 )
 """What damaged bytes can raise while they are read; each is a miss."""
 
+ROW = 3  # the length of an object's node with nothing beside its state
+
 bare = object.__new__
 set_dict = MODEL_DICT.__set__
 set_names = FIELDS_SET.__set__
@@ -90,6 +92,8 @@ def values(nodes: list[Any], builders: Builders) -> list[Any]:
 
 
 def read_object(node: list[Any], builders: Builders) -> Any:
+    if len(node) == ROW:
+        return builders[node[1]](node[2])
     return builders[node[1]](*node[2:])
 
 
@@ -210,6 +214,7 @@ def build_models(kind: type[BaseModel], builders: Builders, *shape: Any) -> Buil
 def build_plain_models(kind: type[BaseModel], builders: Builders, *shape: Any) -> Build:
     """Models without extras or private attributes; `deep` are the fields that need reading."""
     names, extra, private, deep = shape
+    new_names = set(names).copy
 
     def build(state: dict[str, Any]) -> Any:
         for name in deep:
@@ -218,7 +223,7 @@ def build_plain_models(kind: type[BaseModel], builders: Builders, *shape: Any) -
                 state[name] = READERS[node[0]](node, builders)
         made = bare(kind)
         set_dict(made, state)
-        set_names(made, set(names))
+        set_names(made, new_names())
         set_extra(made, {} if extra else None)
         set_private(made, {} if private else None)
         return made

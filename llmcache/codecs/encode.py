@@ -50,13 +50,8 @@ def encode(value: Any, catalogue: Catalogue) -> bytes:
         Unstorable: Where a part has no stored form; it names the part.
     """
     writer = Writer(catalogue)
-    try:
-        body = json_text(writer.value(value, 0))
-        return f"{json_text(writer.table())}\n{body}".encode()
-    except (RecursionError, ValueError, TypeError) as error:
-        raise Unstorable(
-            f"it has no JSON form: {error}", type_name=full_name(type(value))
-        ) from None
+    body = json_text(writer.value(value, 0))
+    return f"{json_text(writer.table())}\n{body}".encode()
 
 
 def json_text(node: Any) -> str:

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 __all__ = ["reachable"]
 
+MARKS = ("__dataclass_fields__", "__attrs_attrs__", "_fields", "__total__")
+"""What dataclasses, attrs classes, named tuples and typed dicts are known by."""
+
 
 def reachable(roots: Iterable[Any]) -> Iterator[type]:
     """The classes named by annotations, from those of `roots` on; each once, cycles included."""
@@ -55,6 +58,8 @@ def field_types(kind: type) -> list[Any]:
         found: list[Any] = [field.annotation for field in kind.model_fields.values()]
         extras = vars(kind).get("__annotations__", {}).get("__pydantic_extra__")
         return [*found, extras, *kind.__bases__]
+    if not any(hasattr(kind, mark) for mark in MARKS):
+        return []
     with contextlib.suppress(Exception):  # the user's annotations; one that fails names no class
         return [*typing.get_type_hints(kind).values()]
     return []

@@ -54,12 +54,15 @@ class ResultCodec:
         Raises:
             Unstorable: Where a part has no stored form or would come back different.
         """
-        data = encode(value, self.catalogue)
         try:
+            data = encode(value, self.catalogue)
             restored = self.load(data)
-        except Unreadable as error:
-            raise Unstorable(error.reason, type_name=full_name(type(value))) from error
-        Proof(self.catalogue).same(value, restored)
+            Proof(self.catalogue).same(value, restored)
+        except (Unreadable, *DAMAGE) as error:
+            raise Unstorable(
+                f"it cannot be taken apart and put together again: {error}",
+                type_name=full_name(type(value)),
+            ) from error
         return Dumped(data, restored)
 
     def load(self, data: bytes) -> Any:
