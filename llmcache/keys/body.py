@@ -23,7 +23,9 @@ Chain = tuple[str, ...]
 SELF_NAMES = frozenset({"self", "cls"})
 SECRET_KEYWORDS = frozenset({"api_key", "auth_token", "azure_ad_token"})
 DOCSTRING_READERS = frozenset({"__doc__", "getdoc"})
-GLOBAL_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+GLOBAL_USES = frozenset(
+    {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
 
 
 def outer_names(code: types.CodeType) -> frozenset[str]:
-    """The global and free names that a function and the functions within it load."""
+    """The global and free names that a function and the functions within it use."""
     names = set(code.co_freevars)
     pending = [code]
     while pending:
         current = pending.pop()
         for instruction in dis.get_instructions(current):
-            if instruction.opname in GLOBAL_LOADS:
+            if instruction.opname in GLOBAL_USES:
                 names.add(instruction.argval)
         pending += [const for const in current.co_consts if isinstance(const, types.CodeType)]
     return frozenset(names)

@@ -18,7 +18,6 @@ from llmcache.keys.source import repr_of
 __all__ = ["body_of_bytecode"]
 
 ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
-STORES = frozenset({"STORE_GLOBAL", "STORE_DEREF", "STORE_ATTR", "STORE_SUBSCR"})
 SILENT = frozenset({"CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG", "NOP"})
 
 
@@ -30,14 +29,15 @@ def body_of_bytecode(code: types.CodeType) -> Body:
     lookups: set[tuple[Chain, str | Chain]] = set()
     whole = False
     for current in all_codes(code):
-        for chain, follower, literal in chains_of(current, outer_names(code)):
-            if chain[0] in SELF_NAMES and chain[0] == first_of(code):
-                whole = whole or len(chain) == 1
-                own.add(chain[1:]) if len(chain) > 1 else None
-            elif follower in STORES:
+        for chain, written, literal in chains_of(current, outer_names(code)):
+            if written:
                 assigned.add(chain)
-            else:
+            elif chain[0] not in SELF_NAMES or chain[0] != first_of(code):
                 chains.add(chain)
+            elif len(chain) > 1:
+                own.add(chain[1:])
+            else:
+                whole = True
             if isinstance(literal, str):
                 lookups.add((chain, literal))
     return Body(
@@ -65,25 +65,27 @@ def all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from all_codes(constant)
 
 
-def chains_of(code: types.CodeType, names: frozenset[str]) -> Iterator[tuple[Chain, str, object]]:
-    """Each chain, the instruction after it, and the constant that is loaded next, if one is."""
+def chains_of(code: types.CodeType, names: frozenset[str]) -> Iterator[tuple[Chain, bool, object]]:
+    """Each chain, whether it is assigned, and the constant that is loaded next, if one is."""
     steps = [step for step in dis.get_instructions(code) if step.opname not in SILENT]
     for index, step in enumerate(steps):
         root = root_of(step, names)
         if step.opname in {"STORE_GLOBAL", "STORE_DEREF"} and step.argval in names:
-            yield (step.argval,), step.opname, None
+            yield (step.argval,), True, None
         if root is None:
             continue
         end = index + 1
+        augmented = end < len(steps) and steps[end].opname == "COPY"
+        end += augmented
         while end < len(steps) and steps[end].opname in ATTRIBUTES:
             end += 1
         following = steps[end] if end < len(steps) else step
-        chain = (root, *(str(attribute.argval) for attribute in steps[index + 1 : end]))
+        attributes = [str(one.argval) for one in steps[index + 1 + augmented : end]]
         if following.opname == "STORE_ATTR":
-            yield (*chain, str(following.argval)), "STORE_ATTR", None
-            continue
-        literal = following.argval if following.opname == "LOAD_CONST" else None
-        yield chain, following.opname, literal
+            yield (root, *attributes, str(following.argval)), True, None
+        else:
+            literal = following.argval if following.opname == "LOAD_CONST" else None
+            yield (root, *attributes), augmented, literal
 
 
 def root_of(step: dis.Instruction, names: frozenset[str]) -> str | None:
@@ -91,7 +93,7 @@ def root_of(step: dis.Instruction, names: frozenset[str]) -> str | None:
     if not step.opname.startswith("LOAD_") or step.opname in ATTRIBUTES:
         return None
     last = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
-    if "FAST" in step.opname:
+    if "FAST" in step.opname or (step.opname == "LOAD_DEREF" and last in SELF_NAMES):
         return last if last in SELF_NAMES else None
     return last if step.opname != "LOAD_CONST" and last in names else None
 

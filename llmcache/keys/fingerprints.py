@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import types
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from llmcache.keys.kinds import (
     named,
     qualified,
 )
-from llmcache.keys.pieces import MISSING, Live, Piece, Reading
+from llmcache.keys.pieces import MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
@@ -46,12 +45,10 @@ class Fingerprints:
     def __init__(self, project: Project, *, files: bool = True) -> None:
         self.project = project
         self.files = files
-        self.of_classes: weakref.WeakKeyDictionary[type, Reading] = weakref.WeakKeyDictionary()
-        self.of_functions: weakref.WeakKeyDictionary[Any, Reading] = weakref.WeakKeyDictionary()
-        self.of_objects: weakref.WeakKeyDictionary[type, dict[frozenset[Chain], Reading]] = (
-            weakref.WeakKeyDictionary()
-        )
-        self.of_aliases: dict[Any, Reading] = {}
+        self.of_types: Remembered[Reading] = Remembered()
+        self.of_functions: Remembered[Reading] = Remembered()
+        self.of_objects: Remembered[dict[frozenset[Chain], Reading]] = Remembered()
+        self.aliases: dict[Any, Any] = {}
 
     def without_files(self) -> Fingerprints:
         """The same, sharing all that is known, where no file may be read."""
@@ -78,7 +75,7 @@ class Fingerprints:
         if reading is None or not reading.current():
             reading = Reading()
             self.follower(reading).value("function", plain, ())
-            self.of_functions[plain] = reading
+            self.of_functions.put(plain, reading)
         return reading.digest(self.files)
 
     def of_client(self, value: object) -> bytes | None:
@@ -86,15 +83,9 @@ class Fingerprints:
         return client_digest(value)
 
     def type_reading(self, kind: Any) -> Reading:
-        """What a type is made of; kept as long as the class lives."""
-        known: Any = self.of_classes if isinstance(kind, type) else self.of_aliases
-        reading: Reading | None
-        if not isinstance(kind, type) and len(self.of_aliases) > ALIASES_KEPT:
-            self.of_aliases.clear()
-        try:
-            reading = known.get(kind)
-        except TypeError:
-            known, reading = {}, None
+        """What a type is made of; remembered by the class, or by the alias."""
+        known = kind if isinstance(kind, type) else self.same_alias(kind)
+        reading = self.of_types.get(known)
         if reading is None or not reading.current():
             reading = Reading()
             follower = self.follower(reading)
@@ -102,8 +93,17 @@ class Fingerprints:
                 follower.members.known_class(kind, ())
             else:
                 self.result(kind, reading, follower.function)
-            known[kind] = reading
+            self.of_types.put(known, reading)
         return reading
+
+    def same_alias(self, alias: Any) -> Any:
+        """One object for all equal aliases: `list[User]` is made anew wherever it is written."""
+        if len(self.aliases) > ALIASES_KEPT:
+            self.aliases.clear()
+        try:
+            return self.aliases.setdefault(alias, alias)
+        except TypeError:
+            return alias
 
     # What the follower asks.
 
@@ -229,7 +229,10 @@ class Fingerprints:
 
     def object_reading(self, kind: type, rests: frozenset[Chain]) -> Reading:
         """What the class of an object says about the attributes that are read of it."""
-        known = self.of_objects.setdefault(kind, {})
+        known = self.of_objects.get(kind)
+        if known is None:
+            known = {}
+            self.of_objects.put(kind, known)
         reading = known.get(rests)
         if reading is None or not reading.current():
             reading = Reading()

@@ -6,10 +6,11 @@ import hashlib
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-__all__ = ["MISSING", "Live", "Piece", "Reading", "Values", "content", "framed_piece"]
+__all__ = ["MISSING", "Live", "Piece", "Reading", "Remembered", "Values", "content", "framed_piece"]
 
+Found = TypeVar("Found")
 MISSING: Final = object()
 Piece = tuple[str, bytes | str]
 """A name with a digest, or with the reason why it is left out."""
@@ -80,6 +81,34 @@ class Reading:
             if isinstance(what, bytes):
                 state.update(framed_piece(name, what))
         return bytes(state.digest())
+
+
+class Remembered(Generic[Found]):
+    """What was found out about objects, by their identity; the older half goes when it is full.
+
+    Not weak, since what is found refers to the object itself: classes and functions made at run
+    time are let go of by the bound.
+    """
+
+    def __init__(self, most: int = 256) -> None:
+        self.most = most
+        self.found: dict[int, tuple[object, Found]] = {}
+
+    def get(self, subject: object) -> Found | None:
+        """What was found of this very object."""
+        known = self.found.get(id(subject))
+        return None if known is None else known[1]
+
+    def put(self, subject: object, found: Found) -> None:
+        """Remember it; the object is kept, so that no other one takes its address."""
+        if len(self.found) >= self.most:
+            for address in list(self.found)[: self.most // 2]:
+                self.found.pop(address, None)
+        self.found[id(subject)] = (subject, found)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.found.clear()
 
 
 class Values(Protocol):

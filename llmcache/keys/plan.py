@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.code import body_of, known, plain_function
 from llmcache.keys.fingerprints import Fingerprints
 from llmcache.keys.kinds import qualified
-from llmcache.keys.pieces import Reading
+from llmcache.keys.pieces import Reading, Remembered
 from llmcache.keys.project import Project, shown_module
 from llmcache.keys.result import Declaration, ResultType
 
@@ -79,7 +78,7 @@ class Planner:
         self.ignored = frozenset(ignored)
         first = self.binder.names[0] if self.binder.names else ""
         self.method = first in SELF_NAMES and first not in ignored
-        self.plans: weakref.WeakKeyDictionary[type, Plan] = weakref.WeakKeyDictionary()
+        self.plans: Remembered[Plan] = Remembered()
         self.only: Plan | None = None
         self.project: tuple[str, ...] | None = None
         self.begin(())
@@ -98,7 +97,7 @@ class Planner:
             if subject is None:
                 self.only = plan
             else:
-                self.plans[kind] = plan
+                self.plans.put(kind, plan)
         return plan
 
     def begin(self, project: tuple[str, ...]) -> None:

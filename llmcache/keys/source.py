@@ -5,10 +5,12 @@ name and first line is compiled again and believed only where that gives the loa
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
 import linecache
+import operator
 import threading
 import types
 import warnings
@@ -23,8 +25,17 @@ __all__ = ["find_syntax"]
 
 COMPARED = (
     "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
-    "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_exceptiontable",
+    "co_posonlyargcount", "co_kwonlyargcount", "co_exceptiontable",
 )  # fmt: skip
+FUTURES = (
+    functools.reduce(
+        operator.or_,
+        (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names),
+    )
+    & ~0xFFFF
+)
+"""Flags of future imports, which `exec` takes over from whoever calls it."""
+
 compiling = threading.Lock()
 
 
@@ -103,7 +114,8 @@ def covers(node: FunctionNode, code: types.CodeType) -> bool:
 
 def same_code(one: types.CodeType, other: types.CodeType) -> bool:
     """Whether two code objects do the same; line tables and file names are no matter."""
-    if any(getattr(one, name) != getattr(other, name) for name in COMPARED):
+    kinds = one.co_flags & ~FUTURES == other.co_flags & ~FUTURES
+    if not kinds or any(getattr(one, name) != getattr(other, name) for name in COMPARED):
         return False
     return len(one.co_consts) == len(other.co_consts) and all(
         same_code(mine, theirs)

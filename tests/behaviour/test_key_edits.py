@@ -10,10 +10,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -31,6 +31,9 @@ for name in sys.argv[1:]:
     found[name] = {"digest": key.digest, "parts": dict(key.parts), "unkeyed": key.unkeyed}
 print(json.dumps(found))
 """
+
+Keys = dict[str, Any]
+"""What a process found: by module its digest, parts and what is not in the key."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def module_of(edit: Edit) -> str:
     return "case_" + "".join(c if c.isalnum() else "_" for c in edit.name)
 
 
-def keys_of(directory: Path, names: list[str], seed: int) -> dict[str, Mapping[str, object]]:
+def keys_of(directory: Path, names: list[str], seed: int) -> Keys:
     """The keys of all cases, made in a fresh process."""
     ran = subprocess.run(  # noqa: S603 - the interpreter of the tests, on code of ours
         [sys.executable, "-c", RUNNER, *names],
@@ -79,7 +82,7 @@ def keys_of(directory: Path, names: list[str], seed: int) -> dict[str, Mapping[s
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    found: dict[str, Mapping[str, object]] = json.loads(ran.stdout)
+    found: Keys = json.loads(ran.stdout)
     return found
 
 
@@ -98,7 +101,7 @@ def written(directory: Path, name: str, source: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:  # type: ignore[type-arg]
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Keys, Keys]:
     directory = tmp_path_factory.mktemp("edits")
     names = [module_of(edit) for edit in EDITS]
     assert len(set(names)) == len(names)
@@ -114,7 +117,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:  # type
 @pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_an_edit_changes_the_key_exactly_where_it_changes_the_question(
     edit: Edit,
-    runs: tuple[dict, dict],  # type: ignore[type-arg]
+    runs: tuple[Keys, Keys],
 ) -> None:
     before, after = (run[module_of(edit)] for run in runs)
     changed = {
@@ -128,6 +131,31 @@ def test_an_edit_changes_the_key_exactly_where_it_changes_the_question(
     )
 
 
+IN_WORDS = {
+    "prompt constant": "constant case_prompt_constant.PROMPT",
+    "dotted constant": "constant prompts_a.EXTRACT",
+    "helper in another module": "helper helper_a.clean",
+    "default of a helper": "default case_default_of_a_helper.clean.limit",
+    "default of the function": "argument model",
+    "attribute of self": "self.model",
+    "description of a field": "response model Invoice: field total, description",
+    "order of the fields": "response model Invoice",
+    "value of an environment variable": "environment CASE_MODEL",
+    "closure value": "closure case_closure_value.make.<locals>.extract.model",
+    "literal prompt in the body": "code of case_literal_prompt_in_the_body.target",
+    "dependency": "depends_on[0]",
+}
+
+
+@pytest.mark.parametrize("name", IN_WORDS)
+def test_exactly_the_part_that_was_edited_differs_by_name(
+    name: str, runs: tuple[Keys, Keys]
+) -> None:
+    edit = next(edit for edit in EDITS if edit.name == name)
+    before, after = (run[module_of(edit)]["parts"] for run in runs)
+    assert {part for part in after if after[part] != before.get(part)} == {IN_WORDS[name]}
+
+
 def test_the_matrix_is_as_large_as_promised() -> None:
     assert len(EDITS) >= 50
 
@@ -135,7 +163,11 @@ def test_the_matrix_is_as_large_as_promised() -> None:
 def run_script(directory: Path, *command: str) -> list[str]:
     """What a fresh Python prints, line by line."""
     ran = subprocess.run(  # noqa: S603 - as above
-        [sys.executable, *command], cwd=directory, capture_output=True, text=True, check=False
+        [sys.executable, *command],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.split()

@@ -104,7 +104,10 @@ class Extractor:
     def run(self, text: str) -> User:
         self.calls += 1
         return self.client.create(
-            model=self.model, temperature=self.temperature, response_model=User, messages=[text]
+            model=self.model,
+            temperature=self.temperature,
+            response_model=User,
+            messages=[text],
         )
 
 
@@ -239,7 +242,7 @@ def test_13_every_kind_of_argument() -> None:
     assert (error.value.parameter, error.value.path) == ("context", "context['db']")
 
 
-def shape_14(text):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - as people write it
+def shape_14(text):  # type: ignore[no-untyped-def]
     class Answer(BaseModel):
         name: str
 

@@ -1,6 +1,6 @@
 """Functions and result types whose keys are pinned. An edit here changes pinned digests."""
 
-# ruff: noqa
+# ruff: noqa: ANN002, ANN003, ANN202, ANN204, ANN206, D205, PLW0603, PTH123, SIM201, UP007, UP045
 
 import asyncio
 import dataclasses
@@ -142,7 +142,11 @@ def generic(messages: list, response_model: type[T], model=MODELS["fast"], **kw)
 
 
 def with_environment(prompt):
-    return ask(os.environ["HOME_OF_VECTORS"], os.getenv("VECTOR_MODEL", "none"), api_key=os.environ["VECTOR_CODE"])
+    return ask(
+        os.environ["HOME_OF_VECTORS"],
+        os.getenv("VECTOR_MODEL", "none"),
+        api_key=os.environ["VECTOR_CODE"],
+    )
 
 
 def with_options(text):
@@ -178,19 +182,24 @@ def with_everything(text):
         raise RuntimeError from error
     finally:
         assert text, "text"
-    while (n := len(text)) > 1_000 and not n == 1e3 or n is None:
+    while ((n := len(text)) > 1_000 and not n == 1e3) or n is None:
         text = text[1:-1:2]
         continue
     x: int = 1
-    return ask(*[1, 1.0, True, -0.0, 2j, b"\x00\xff", "\ud800", ...], **{"a": {1, 2}, "b": {**more}}, x=x)
+    return ask(
+        *[1, 1.0, True, -0.0, 2j, b"\x00\xff", "\ud800", ...],
+        a={1, 2},
+        b={**more},
+        x=x,
+    )
 
 
-def see(path: Path, question: str = PROMPT) -> Union[Invoice, Item]:
+def see(path: Path, question: str = PROMPT) -> Invoice | Item:
     return ask(path, question)
 
 
 def made_by(model, clean=clean):
-    def extract(text) -> Optional[Span]:
+    def extract(text) -> Span | None:
         return ask(model, clean(text), text)
 
     return extract
@@ -273,9 +282,21 @@ FUNCTIONS = {
     "ignored": (with_helpers, ("x",), {}, {"ignore": ["text"]}),
 }
 TYPES = {
-    "model": Invoice, "recursive model": Item, "generic model": Page[Item], "enum": Kind,
-    "typed dict": Row, "named tuple": Point, "dataclass": Span, "list": list[Item],
-    "optional": Optional[Item], "union": Union[Item, Span, None], "literal": Literal["a", 1, Kind.BILL],
-    "annotated": Annotated[int, Field(ge=1, description="n")], "int": int, "any": Any,
-    "variable": T, "dict": dict[str, tuple[int, ...]], "path": Path,
+    "model": Invoice,
+    "recursive model": Item,
+    "generic model": Page[Item],
+    "enum": Kind,
+    "typed dict": Row,
+    "named tuple": Point,
+    "dataclass": Span,
+    "list": list[Item],
+    "optional": Optional[Item],
+    "union": Union[Item, Span, None],
+    "literal": Literal["a", 1, Kind.BILL],
+    "annotated": Annotated[int, Field(ge=1, description="n")],
+    "int": int,
+    "any": Any,
+    "variable": T,
+    "dict": dict[str, tuple[int, ...]],
+    "path": Path,
 }

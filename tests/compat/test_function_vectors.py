@@ -53,7 +53,8 @@ def pinned() -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("name", app.FUNCTIONS)
 def test_the_key_of_a_function_is_what_it_always_was(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME_OF_VECTORS", "h")
     assert digest_of_function(name) == pinned()["functions"][name]

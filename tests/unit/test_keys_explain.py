@@ -1,0 +1,79 @@
+"""The nearest entry, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+
+from llmcache.keys.explain import Near, explanation, nearest
+from llmcache.keys.key import KeyParts
+
+SHARED = {"code of app.f": "c0", "constant app.PROMPT": "p0"}
+WANTED = KeyParts({"namespace": "n0", "argument text": "t0"}, SHARED, "m0")
+MANIFESTS = {
+    "prompt": {"code of app.f": "c0", "constant app.PROMPT": "p1"},
+    "both": {"code of app.f": "c1", "constant app.PROMPT": "p1"},
+    "other": {"code of app.f": "c0", "helper app.clean": "h0"},
+}
+
+
+def manifest(digest: str) -> bytes | None:
+    found = MANIFESTS.get(digest)
+    return None if found is None else json.dumps(found).encode()
+
+
+def stored(key: str, manifest: str = "m0", **parts: str) -> tuple[str, bytes, str]:
+    named = {"namespace": "n0", "argument text": parts.get("text", "t0")}
+    return key, json.dumps(named).encode(), manifest
+
+
+def test_the_entry_with_the_fewest_differing_parts_is_nearest() -> None:
+    entries = [stored("a", "both"), stored("b", "prompt"), stored("c", "prompt", text="t1")]
+    assert nearest(WANTED, entries, manifest) == Near("b", ("constant app.PROMPT changed",))
+
+
+def test_of_equally_near_ones_the_first_given_is_taken() -> None:
+    entries = [stored("new", text="t1"), stored("old", text="t2")]
+    assert nearest(WANTED, entries, manifest) == Near("new", ("argument text differs",))
+
+
+def test_what_is_read_now_and_was_not_is_new_and_the_other_way_round_gone() -> None:
+    near = nearest(WANTED, [stored("a", "other")], manifest)
+    assert near == Near("a", ("constant app.PROMPT is new", "helper app.clean is gone"))
+
+
+def test_damaged_records_are_passed_over() -> None:
+    entries = [("bad", b'{"argument text": "t0"', "m0"), stored("good", text="t1")]
+    assert nearest(WANTED, entries, manifest) == Near("good", ("argument text differs",))
+    assert nearest(WANTED, entries[:1], manifest) is None
+
+
+def test_nothing_stored_is_nothing_near() -> None:
+    assert nearest(WANTED, [], manifest) is None
+
+
+def test_only_the_nearest_of_thousands_is_decoded() -> None:
+    many = [(f"{i}", b'"t0" "n0" not json', "prompt") for i in range(5_000)]
+    assert nearest(WANTED, [*many, stored("a")], manifest) == Near("a", ())
+
+
+def test_an_explanation_is_text_for_people() -> None:
+    near = Near("b" * 64, ("constant app.PROMPT changed",))
+    text = explanation("app.f", "a" * 64, status="miss", near=near, unkeyed=["global app.db: why"])
+    assert str(text).splitlines() == [
+        "app.f aaaaaaaaaaaa: miss; the nearest entry is bbbbbbbbbbbb, from which this differs:",
+        "  constant app.PROMPT changed",
+        "not in the key:",
+        "  global app.db: why",
+    ]
+
+
+def test_hits_tell_their_age_and_what_is_left() -> None:
+    key = "a" * 64
+    hit = explanation("f", key, status="hit", age=90, left=7_200)
+    assert hit.headline() == "hit; 1.5 min old, 2.0 h left"
+    assert explanation("f", key, status="hit", age=5).headline() == "hit; 5 s old, never expires"
+    expired = explanation("f", key, status="expired", age=100, left=-30, near=Near("b", ("x",)))
+    assert expired.headline() == "expired since 30 s; 1.7 min old"
+    assert expired.differences == ()
+    nothing = explanation("f", key, status="miss")
+    assert nothing.headline() == "miss; nothing is stored for this function"

@@ -1,0 +1,154 @@
+"""What a result type is made of, piece by piece."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import gc
+import weakref
+from typing import Annotated, Any, Generic, List, Literal, NewType, Optional, TypeVar  # noqa: UP035 - a spelling that is tested
+
+import pytest
+import typing_extensions
+from openai.types.chat import ChatCompletion
+from pydantic import BaseModel, Field, create_model
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.project import Project
+
+T = TypeVar("T")
+
+
+def pieces(kind: Any) -> dict[str, bytes]:
+    """All pieces of a type, read afresh."""
+    return Fingerprints(Project("tests")).type_reading(kind).parts
+
+
+def changed(one: Any, other: Any) -> set[str]:
+    """The names of the pieces in which two types differ."""
+    before, after = pieces(one), pieces(other)
+    return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+
+
+def model(*args: Any, annotation: Any = float, **kwargs: Any) -> type[BaseModel]:
+    return create_model("Invoice", total=(annotation, Field(*args, **kwargs)))
+
+
+ASPECTS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"description": "x"}, {"description"}),
+    ({"default": 1.0}, {"default"}),
+    ({"default": None}, {"default"}),
+    ({"default_factory": float}, {"default_factory"}),
+    ({"gt": 0}, {"constraints"}),
+    ({"alias": "t"}, {"alias"}),
+    ({"validation_alias": "t"}, {"validation_alias"}),
+    ({"examples": [1.0]}, {"examples"}),
+    ({"title": "T"}, {"title"}),
+    ({"json_schema_extra": {"a": 1}}, {"json_schema_extra"}),
+    ({"annotation": int}, {"type"}),
+]
+
+
+@pytest.mark.parametrize(("options", "aspects"), ASPECTS, ids=str)
+def test_an_explanation_can_name_the_aspect_of_a_field(
+    options: dict[str, Any],
+    aspects: set[str],
+) -> None:
+    found = changed(model(), model(**options))
+    assert found == {f"response model Invoice: field total, {aspect}" for aspect in aspects}
+
+
+@pytest.mark.parametrize("unseen", [{"repr": False}, {"exclude": True}, {"frozen": True}], ids=str)
+def test_what_neither_a_provider_sees_nor_parsing_needs_does_not_count(
+    unseen: dict[str, Any],
+) -> None:
+    assert changed(model(), model(**unseen)) == set()
+
+
+def test_the_order_of_fields_counts() -> None:
+    one = create_model("M", a=(int, 1), b=(int, 1))
+    other = create_model("M", b=(int, 1), a=(int, 1))
+    assert changed(one, other) == {"response model M"}
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node] = []
+
+
+class Page(BaseModel, Generic[T]):
+    rows: list[T]
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+
+
+@dataclasses.dataclass
+class Span:
+    start: int = 0
+
+
+@pydantic_dataclass
+class Checked:
+    start: Annotated[int, Field(gt=0)] = 1
+
+
+class Extended(typing_extensions.TypedDict):
+    name: typing_extensions.NotRequired[str]
+
+
+Number = NewType("Number", int)
+KINDS = [
+    Node, Page[Node], Page[Mood], Page, Mood, Span, Checked, Extended, Number, int, str, Any,
+    list[Node], tuple[Node, ...], dict[str, Node], Node | Span, Literal["a"],
+    Literal["a", "b"], Literal[1], Literal[True], Annotated[int, Field(gt=0)], T,
+]  # fmt: skip
+
+
+def test_kinds_of_types_are_apart() -> None:
+    found = {Fingerprints(Project("tests")).of_type(kind, "") for kind in KINDS}
+    assert len(found) == len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Optional[Node], Node | None),  # noqa: UP045 - one of the two spellings
+        (List[Node], list[Node]),  # noqa: UP006 - as above
+    ],
+    ids=str,
+)
+def test_spellings_of_one_type_are_alike(one: Any, other: Any) -> None:
+    assert changed(one, other) == set()
+
+
+def test_fields_of_an_sdk_do_not_count_so_that_keys_survive_its_releases() -> None:
+    assert list(pieces(ChatCompletion)) == ["name openai.ChatCompletion"]
+
+
+def test_two_classes_of_one_name_are_told_apart() -> None:
+    one, other = create_model("Inner", a=(int, 1)), create_model("Inner", b=(int, 1))
+    both = create_model("Outer", x=(one, ...), y=(other, ...))
+    swapped = create_model("Outer", x=(other, ...), y=(one, ...))
+    assert changed(both, swapped)
+    assert {"response model Inner", "response model Inner (2)"} < set(pieces(both))
+
+
+def test_a_type_is_described_once() -> None:
+    fingerprints = Fingerprints(Project("tests"))
+    assert fingerprints.type_reading(Node) is fingerprints.type_reading(Node)
+    assert fingerprints.type_reading(list[Node]) is fingerprints.type_reading(list[Node])
+
+
+def test_classes_made_at_run_time_are_let_go_of() -> None:
+    fingerprints = Fingerprints(Project("tests"))
+    made = []
+    for number in range(400):
+        kind = create_model(f"M{number}", a=(int, 1))
+        fingerprints.of_type(kind, "")
+        made.append(weakref.ref(kind))
+        del kind
+    gc.collect()
+    assert sum(reference() is not None for reference in made) <= fingerprints.of_types.most
