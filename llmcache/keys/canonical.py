@@ -7,6 +7,7 @@ machine, hash seed and version of Python.
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import re
 import threading
@@ -102,10 +103,17 @@ def written_on_a_new_stack(
 ) -> list[bytes]:
     """The same in a thread, where the caller's frames do not count against Python's limit."""
     outcome: Future[list[bytes]] = Future()
+    context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            outcome.set_result(written(value, path, references, files))
+            outcome.set_result(context.run(written, value, path, references, files))
+        except RecursionError as error:
+            reason = "it is nested deeper than Python can follow"
+            stream = ValueStream(len, references, files=files, root=path)
+            stop = refusal(stream, Unkeyable(value, reason))
+            stop.__cause__ = error
+            outcome.set_exception(stop)
         except BaseException as error:  # noqa: BLE001 - handed to the waiting caller as it is
             outcome.set_exception(error)
 

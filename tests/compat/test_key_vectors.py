@@ -5,8 +5,6 @@ section; a section named like a library holds where that library can be imported
 a program to add the digests of new values; it never changes one that is there.
 """
 
-# ruff: noqa: D101 - the classes here are kinds of values, and their names say which
-
 from __future__ import annotations
 
 import array
@@ -309,7 +307,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 
 
 def numpy_values() -> dict[str, Any]:
-    import numpy as np  # noqa: PLC0415 - only where it is installed
+    import numpy as np
 
     return {
         "int64": np.arange(6, dtype="<i8").reshape(2, 3),
@@ -329,7 +327,7 @@ def numpy_values() -> dict[str, Any]:
 
 def pandas_values() -> dict[str, Any]:
     """Values whose type is the same in pandas 2 and 3: those of text are not."""
-    import pandas as pd  # noqa: PLC0415 - as numpy
+    import pandas as pd
 
     return {
         "Series": pd.Series([1.0, None], name="s"),
@@ -346,7 +344,7 @@ def pandas_values() -> dict[str, Any]:
 
 
 def pil_values() -> dict[str, Any]:
-    from PIL import Image  # noqa: PLC0415 - as numpy
+    from PIL import Image
 
     return {
         "RGB": Image.new("RGB", (2, 3), (1, 2, 3)),
@@ -356,7 +354,7 @@ def pil_values() -> dict[str, Any]:
 
 
 def attrs_values() -> dict[str, Any]:
-    import attrs  # noqa: PLC0415 - as numpy
+    import attrs
 
     made = attrs.make_class("Made", ["left", "_right"])
     made.__module__ = "vectors"

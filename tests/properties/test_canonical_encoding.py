@@ -4,8 +4,6 @@
 bytes.
 """
 
-# ruff: noqa: D101 - the classes here are kinds of values, and their names say which
-
 from __future__ import annotations
 
 import collections
@@ -283,6 +281,11 @@ def test_a_rebuilt_value_keeps_its_digest(value: Any) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(VALUES, VALUES)
+@example("a", "ab")
+@example(b"a", b"ab")
+@example([1], [1, 2])
+@example({1}, {1, 2})
+@example({"a": 1}, {"a": 1, "b": 2})
 def test_no_encoding_is_the_beginning_of_another(a: Any, b: Any) -> None:
     """So values can stand side by side without delimiters."""
     one = encode(a, path="a", references=PLAIN)

@@ -25,7 +25,7 @@ def gathering(x: Any, *args: Any, **kwargs: Any) -> None:
     """Bound, never run."""
 
 
-class Extractor:  # noqa: D101 - bound, never run
+class Extractor:
     def __init__(self, model: str) -> None:
         self.model = model
 

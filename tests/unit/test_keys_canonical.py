@@ -1,7 +1,5 @@
 """How each kind of argument counts in a key."""
 
-# ruff: noqa: D101 - the classes here are kinds of values, made to be difficult
-
 from __future__ import annotations
 
 import argparse
@@ -69,6 +67,9 @@ def test_values_of_different_types_never_share_a_key(alternatives: list[Any]) ->
     ("one", "other"),
     [
         (("ab", "c"), ("a", "bc")),
+        (["a", "sb"], ["as", "b"]),
+        ([b"a", b"bb"], [b"ab", b"b"]),
+        ([1, 105], [1 << 8 | 105]),
         ([[1], [2]], [[1, 2], []]),
         ([[], []], [[[]]]),
         (("a", ("b",)), (("a",), "b")),
@@ -359,6 +360,14 @@ def test_a_model_counts_by_fields_extra_and_private_not_by_which_were_set() -> N
     plain = key(User(name="Ada"))
     assert plain == key(User(name="Ada", age=0)) == key(computed) == key(answered)
     assert len({plain, key(noted), key(User(name="Ada", born=1815))}) == 3  # type: ignore[call-arg]
+
+
+class Pear(pydantic.BaseModel):
+    pass
+
+
+def test_models_of_two_classes_differ_even_when_empty() -> None:
+    assert key(Apple()) == key(Apple()) != key(Pear())
 
 
 def test_a_generic_model_counts_with_its_type_arguments() -> None:

@@ -1,7 +1,5 @@
 """What cannot be keyed is an error that names the place, the type and the ways out."""
 
-# ruff: noqa: D101 - the classes here are kinds of values, and their names say which
-
 from __future__ import annotations
 
 import collections
@@ -78,7 +76,7 @@ def test_the_error_names_the_ways_out() -> None:
 
 def test_the_error_pickles_with_its_facts() -> None:
     error = refusal([Unknown()])
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line itself
+    again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))
 
 
@@ -169,6 +167,14 @@ def test_an_endless_value_is_refused_not_a_recursion_error() -> None:
             return [Endless()]
 
     assert "nested more than" in str(refusal(Endless()))
+
+
+def test_an_endless_recursion_of_the_users_is_refused_with_the_reason() -> None:
+    class Endless:
+        def __cache_key__(self) -> object:
+            return self.__cache_key__()
+
+    assert "deeper than Python can follow" in str(refusal([Endless()]))
 
 
 def test_nothing_of_a_refused_value_is_written() -> None:

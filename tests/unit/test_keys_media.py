@@ -168,7 +168,7 @@ def test_arrays_of_objects_count_by_their_objects() -> None:
         key(np.array([object()], dtype=object))
 
 
-class Tagged(np.ndarray[Any, Any]):  # noqa: D101 - a kind of value
+class Tagged(np.ndarray[Any, Any]):
     unit: str
 
 

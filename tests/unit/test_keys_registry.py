@@ -1,7 +1,5 @@
 """The user's word on how a class counts: `__cache_key__` and `register_key_type`."""
 
-# ruff: noqa: D101 - the classes here are kinds of values, and their names say which
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
