@@ -55,6 +55,18 @@ def test_the_glossary_is_in_order_and_defines_each_word_once() -> None:
     assert words == sorted(set(words))
 
 
+def test_the_layers_are_drawn_as_they_are_enforced() -> None:
+    (contract,) = (
+        each for each in PROJECT["tool"]["importlinter"]["contracts"] if each["type"] == "layers"
+    )
+    lines = page("CONTRIBUTING.md").partition("\n__main__ ")[2].partition("```")[0].splitlines()
+    drawn = [
+        re.split(r"\s{2,}", f"__main__ {line}" if not number else line)[0].strip()
+        for number, line in enumerate(lines)
+    ]
+    assert [line.replace(" · ", " | ") for line in drawn] == contract["layers"]
+
+
 def test_ci_calls_the_one_test_command_of_the_readme() -> None:
     commands = [line for line in page("README.md").splitlines() if "-m pytest" in line]
     assert len(commands) == 1
