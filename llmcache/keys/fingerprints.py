@@ -157,7 +157,7 @@ class Fingerprints:
         )
         for name, piece in described.pieces.items():
             reading.add(name, piece)
-        reading.classes.update(dict.fromkeys(described.classes))
+        reading.classes.update((id(known), known) for known in described.classes)
         reading.pinned = pinned
         return described.outer
 

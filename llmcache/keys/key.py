@@ -230,7 +230,7 @@ class FunctionKeys:
         result = plan.result_types.get(types_given)
         if result is None or fixed is None:
             declared = self.declaration.of_call(bound)
-            found = classes_within((declared, *types_given, *plan.reading.classes))
+            found = classes_within((declared, *types_given, *plan.reading.classes.values()))
             result = plan.result_types[types_given] = ResultType(declared, tuple(found))
         return result
 

@@ -45,7 +45,7 @@ class Members:
 
     def known_class(self, kind: type, rest: Chain) -> None:
         """A class: of one attribute only that, else its schema and the code of its methods."""
-        self.walk.reading.classes[kind] = None
+        self.walk.reading.classes[id(kind)] = kind
         if not self.walk.project.owns(kind.__module__):
             self.walk.count(f"name {foreign_name(kind)}", named(kind))
             if self.walk.project.fields_count(kind.__module__):

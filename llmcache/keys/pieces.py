@@ -28,7 +28,7 @@ class Reading:
         watched: A namespace, a name in it, and what was found there; `MISSING` where nothing was.
         cells: Closure cells and what was in them.
         unkeyed: What is left out, with the reason.
-        classes: The classes that were met, in the order of reading.
+        classes: The classes that were met, by address, in the order of reading.
         own: The attributes of the first parameter that are read, each with what is read of it.
         whole: Whether that parameter counts as a whole.
         secret_parameters: Parameters of the outermost function that only reach `api_key=`.
@@ -41,7 +41,7 @@ class Reading:
     watched: list[tuple[Mapping[str, Any], str, object]] = field(default_factory=list)
     cells: list[tuple[types.CellType, object]] = field(default_factory=list)
     unkeyed: dict[str, str] = field(default_factory=dict)
-    classes: dict[type, None] = field(default_factory=dict)
+    classes: dict[int, type] = field(default_factory=dict)
     own: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     whole: bool = False
     secret_parameters: frozenset[str] = frozenset()

@@ -127,7 +127,7 @@ def unwrapped(annotation: Any, function: Callable[..., Any]) -> Any:
     generates = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     if arguments and (origin in ITEMS or (generates and origin is collections.abc.Iterable)):
         return arguments[0]
-    if annotation in {*ITEMS, *AWAITED}:
+    if any(annotation is kind for kind in (*ITEMS, *AWAITED)):
         return Any
     return annotation
 

@@ -53,7 +53,7 @@ class Describer:
     value: Callable[[Any], bytes | None]
     by_fields: Callable[[type], bool]
     pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    met: dict[type, str] = dataclasses.field(default_factory=dict)
+    met: dict[int, tuple[type, str]] = dataclasses.field(default_factory=dict)
 
     def annotation(self, kind: Any) -> bytes:
         """Any annotation; classes with fields leave pieces of their own."""
@@ -71,14 +71,15 @@ class Describer:
 
     def known_class(self, kind: type) -> bytes:
         """A class: enum members or fields as pieces, everything else by its name."""
-        if kind in self.met:
-            return framed("model", self.met[kind].encode())
+        if id(kind) in self.met:
+            return framed("model", self.met[id(kind)][1].encode())
         if kind.__module__ == "builtins":
             return framed("class", kind.__qualname__.encode())
         fields = fields_of(kind) if self.by_fields(kind) else None
         if fields is None and not issubclass(kind, enum.Enum):
             return framed("class", class_label(kind).encode(), *self.validators(kind))
-        label = self.met[kind] = self.label(kind)
+        label = self.label(kind)
+        self.met[id(kind)] = (kind, label)
         head = [kind.__name__.encode(), docstring_of(kind)]
         if fields is None:
             head += [framed(n, self.anything(m.value)) for n, m in kind.__members__.items()]  # type: ignore[attr-defined]
@@ -94,7 +95,7 @@ class Describer:
     def label(self, kind: type) -> str:
         """The name of a class; a second one of that name is numbered."""
         label = f"response model {kind.__name__}"
-        same = sum(known.__name__ == kind.__name__ for known in self.met)
+        same = sum(known.__name__ == kind.__name__ for known, _ in self.met.values())
         return f"{label} ({same + 1})" if same else label
 
     def field(self, label: str, field: Field) -> None:
@@ -176,7 +177,7 @@ def describe_type(
     describer = Describer(function, value, by_fields)
     outer = hashlib.sha256(describer.annotation(kind)).digest()
     pieces = {name: hashlib.sha256(piece).digest() for name, piece in describer.pieces.items()}
-    return Described(outer, pieces, tuple(describer.met))
+    return Described(outer, pieces, tuple(kind for kind, _ in describer.met.values()))
 
 
 def framed(tag: str, *children: bytes) -> bytes:

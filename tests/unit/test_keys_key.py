@@ -218,3 +218,31 @@ def test_a_counter_that_the_body_assigns_makes_no_misses() -> None:
     before = keys.digest(("x",), {})
     counting("x")
     assert keys.digest(("x",), {}) == before
+
+
+class Unhashable(type):
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(cls, other: object) -> bool:
+        return True
+
+
+class Odd(metaclass=Unhashable):
+    limit = 3
+
+
+class Guarded:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+guarded = Guarded()
+
+
+def with_odd_things(text: str) -> Answer:
+    return ask(Odd, Odd.limit, guarded, len, text)
+
+
+def test_no_class_or_object_that_is_read_can_break_the_key() -> None:
+    key = FunctionKeys(with_odd_things).key(("x",), {})
+    assert [why.partition(": ")[2] for why in key.unkeyed] == ["Guarded has no stable form"]
