@@ -59,9 +59,9 @@ def reads(server: RedisServer) -> int:
     return int(line.split(b"\r\n")[0])
 
 
-def connections(server: RedisServer) -> int:
-    """How many connections the server has that call themselves a test's."""
-    return server.say("CLIENT", "LIST").count(b"name=tests")
+def connections(server: RedisServer, name: str) -> int:
+    """How many connections the server has that call themselves so."""
+    return server.say("CLIENT", "LIST").count(f"name={name} ".encode())
 
 
 def round_trips(server: RedisServer, work: Any) -> int:
@@ -209,17 +209,17 @@ def self_signed(directory: Path) -> tuple[Path, Path]:
 
 
 def test_a_client_that_was_passed_in_is_not_closed(server: RedisServer) -> None:
-    with redis.Redis.from_url(server.url, client_name="tests") as client:
+    with redis.Redis.from_url(server.url, client_name="mine") as client:
         with RedisBackend(client) as backend:
             backend.put(KEY, an_entry())
-        assert connections(server) == 1
+        assert connections(server, "mine") == 1
 
 
 async def test_an_asyncio_client_that_was_passed_in_is_not_closed(server: RedisServer) -> None:
-    async with aioredis.Redis.from_url(server.url, client_name="tests") as client:
+    async with aioredis.Redis.from_url(server.url, client_name="mine-async") as client:
         async with RedisBackend(client) as backend:
             await backend.aput(KEY, an_entry())
-        assert connections(server) == 1
+        assert connections(server, "mine-async") == 1
 
 
 async def test_a_sync_client_serves_async_calls_in_a_thread(server: RedisServer) -> None:
@@ -277,9 +277,9 @@ def test_a_backend_that_is_dropped_before_its_loop_ends_leaves_nothing_open(
 ) -> None:
     with asyncio.Runner() as runner:
         for number in range(3):
-            backend = RedisBackend(f"{server.url}?client_name=tests")
+            backend = RedisBackend(f"{server.url}?client_name=dropped")
             runner.run(backend.aput(KEY, an_entry()))
-            assert connections(server) == number + 1
+            assert connections(server, "dropped") == number + 1
             backend.close()
             del backend
             gc.collect()
@@ -287,12 +287,12 @@ def test_a_backend_that_is_dropped_before_its_loop_ends_leaves_nothing_open(
 
 
 async def test_a_sync_close_inside_a_loop_closes_its_client_too(server: RedisServer) -> None:
-    backend = RedisBackend(f"{server.url}?client_name=tests")
+    backend = RedisBackend(f"{server.url}?client_name=closed")
     await backend.aput(KEY, an_entry())
-    assert connections(server) == 1
+    assert connections(server, "closed") == 1
     backend.close()
     async with asyncio.timeout(HANG):
-        while connections(server):
+        while connections(server, "closed"):
             await asyncio.sleep(0)
 
 
