@@ -43,7 +43,7 @@ class PlainBackend(BackendBase):
 class TestPlain(BackendContract):
     """The least that passes."""
 
-    def make_backend(self, clock: Clock) -> Backend:  # noqa: ARG002 - it needs no time
+    def make_backend(self, clock: Clock) -> Backend:
         return PlainBackend()
 
 
