@@ -51,12 +51,15 @@ class References(Protocol):
 
     def of_type(self, kind: Any, path: str) -> bytes:
         """What stands for a class, a generic alias, a type variable, ...: its schema."""
+        ...
 
     def of_function(self, function: Any, path: str) -> bytes:
         """What stands for a function: its name and its code."""
+        ...
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of an SDK client without its secrets; None: not a client."""
+        ...
 
 
 class FileNeeded(Exception):  # noqa: N818 - not a failure: the caller repeats where it may block
