@@ -18,6 +18,8 @@ ITEMS = (
     collections.abc.Iterator, collections.abc.Generator, collections.abc.AsyncIterator,
     collections.abc.AsyncGenerator, collections.abc.AsyncIterable,
 )  # fmt: skip
+NO_TYPES = frozenset({str, int, float, bool, bytes, type(None), list, dict, tuple, set})
+"""Kinds of most arguments: asking `typing` about each of them would take a microsecond."""
 AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 
@@ -156,6 +158,8 @@ def keyword_of(given: dict[str, object], name: str) -> object:
 
 def is_type(value: object) -> bool:
     """Whether the value is a class or a generic alias."""
+    if type(value) in NO_TYPES:
+        return False
     return isinstance(value, type) or typing.get_origin(value) is not None
 
 
