@@ -91,7 +91,7 @@ def types(session: nox.Session) -> None:
     """Three type checkers: mypy on the package, all three on the file of ordinary use."""
     install(session, "types")
     session.run("mypy")
-    session.run("pyright")
+    session.run("pyright", "tests/typing")
     session.run("basedpyright", "tests/typing")
 
 
