@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,25 +98,37 @@ def nearest(
     Returns:
         The nearest entry, or None where none can be read.
     """
+    listed = list(stored)
     shared = {wanted.manifest: dict(wanted.shared)}
-    apart = {wanted.manifest: 0}
+    for manifest in {manifest for _, _, manifest in listed} - shared.keys():
+        shared[manifest] = decoded(manifests(manifest) or b"{}") or {}
+    best = fewest_missing(wanted, listed, shared)
+    if best is not None and decoded(best[1]) is None:
+        listed = [entry for entry in listed if decoded(entry[1]) is not None]
+        best = fewest_missing(wanted, listed, shared)
+    if best is None:
+        return None
+    key, parts, manifest = best
+    of_all = differences(wanted.shared, shared[manifest])
+    return Near(key, (*of_all, *differences(wanted.call, decoded(parts) or {})))
+
+
+def fewest_missing(
+    wanted: KeyParts, listed: Iterable[Stored], shared: Mapping[str, Mapping[str, str]]
+) -> Stored | None:
+    """The entry that lacks the fewest of the wanted digests; looked for as text, not decoded."""
     digests = [f'"{digest}"'.encode() for digest in wanted.call.values()]
-    ranked = []
-    for place, (key, parts, manifest) in enumerate(stored):
-        if manifest not in apart:
-            shared[manifest] = decoded(manifests(manifest) or b"{}") or {}
-            apart[manifest] = distance(wanted.shared, shared[manifest])
-        # Looking for the digests as text ranks thousands of records without decoding them.
-        missing = sum([digest not in parts for digest in digests])
-        ranked.append((missing + apart[manifest], place, key, parts, manifest))
-    heapq.heapify(ranked)
-    while ranked:
-        _, _, key, parts, manifest = heapq.heappop(ranked)
-        found = decoded(parts)
-        if found is not None:
-            of_all = differences(wanted.shared, shared[manifest])
-            return Near(key, (*of_all, *differences(wanted.call, found)))
-    return None
+    apart = {name: distance(wanted.shared, parts) for name, parts in shared.items()}
+    best, least = None, len(digests) + max(apart.values()) + 1
+    for entry in listed:
+        missing = apart[entry[2]]
+        if missing < least:
+            parts = entry[1]
+            for digest in digests:
+                missing += digest not in parts
+            if missing < least:
+                best, least = entry, missing
+    return best
 
 
 def decoded(parts: bytes) -> dict[str, str] | None:
