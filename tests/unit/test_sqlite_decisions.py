@@ -134,7 +134,15 @@ def test_a_scope_survives_its_text(scope: Scope) -> None:
 
 def test_the_row_of_a_key_never_changes() -> None:
     """It is stored: another hash would lose every entry."""
-    assert id_of("0" * 64) == 0x60E05BD1B195AF2F
+    assert id_of("0" * 63 + "7") == 7
+    assert id_of("f" * 64) == ((1 << 256) - 1) % ((1 << 63) - 25)
+    assert id_of("not hex") == -2_645_797_259_773_659_556
+    for keys in (
+        {f"{number:064x}" for number in range(1000)},
+        {f"{number:04x}".ljust(64, "0") for number in range(1000)},
+        {f"key {number}" for number in range(1000)},
+    ):
+        assert len({id_of(key) for key in keys}) == 1000
 
 
 def error_of(code: int, text: str = "as SQLite says") -> sqlite3.Error:

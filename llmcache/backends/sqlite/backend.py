@@ -13,13 +13,12 @@ from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, S
 from llmcache.backends.patience import patience
 from llmcache.backends.sqlite.arguments import check_size, checked_count, checked_path
 from llmcache.backends.sqlite.connection import Connection
-from llmcache.backends.sqlite.failures import FAILURES
 from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.operations import Operations
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
-from llmcache.backends.sqlite.upkeep import Upkeep
+from llmcache.backends.sqlite.upkeep import PAGE, Upkeep
 from llmcache.backends.sqlite.workers import Workers
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import parse_size
@@ -30,7 +29,6 @@ __all__ = ["SQLiteBackend"]
 T = TypeVar("T")
 
 GIBIBYTE = 1 << 30
-PAGE_OF_LISTING = 200
 
 
 class SQLiteBackend(BackendBase):
@@ -52,7 +50,7 @@ class SQLiteBackend(BackendBase):
             bounded, as an empty database takes that much.
         max_entries: Bound of the number of entries; None: as many as fit.
         timeout: Seconds that one operation may wait for the locks of other processes; 0: not at
-            all.
+    all.
         clock: Where the time comes from.
 
     Raises:
@@ -162,14 +160,7 @@ class SQLiteBackend(BackendBase):
 
     def invalidations(self) -> int:
         """As `Invalidations.invalidations`; costs one `PRAGMA` when nobody wrote."""
-        connection = self.sessions.current()
-        if connection is not None:
-            try:
-                with connection.gate:
-                    return self.steps.invalidations(connection)
-            except FAILURES:
-                pass  # the long way says what it is
-        return self.sessions.perform("invalidations", self.steps.invalidations)
+        return self.sessions.read("invalidations", self.steps.invalidations)
 
     def invalidated_since(self, number: int) -> list[str | Scope]:
         """As `Invalidations.invalidated_since`."""
@@ -232,8 +223,8 @@ class SQLiteBackend(BackendBase):
         """As `Listing.entries`; what is stored or removed meanwhile may be in it or not."""
         most = -1 if limit is None else limit
         rows = self.sessions.read("list", self.upkeep.list_rows, scope, most)
-        for start in range(0, len(rows), PAGE_OF_LISTING):
-            page = rows[start : start + PAGE_OF_LISTING]
+        for start in range(0, len(rows), PAGE):
+            page = rows[start : start + PAGE]
             yield from self.sessions.read("list", self.upkeep.list_lines, page)
 
     def count(self, scope: Scope | None = None) -> int:

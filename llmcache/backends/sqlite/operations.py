@@ -13,7 +13,17 @@ from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
 from llmcache.backends.sqlite import epochs, leases
 from llmcache.backends.sqlite.connection import Connection, Transaction
 from llmcache.backends.sqlite.rows import COLUMNS, id_of, read_entry, write_entry
-from llmcache.backends.sqlite.space import BATCH, PAGE, Bounds, evict, excess_of, filling_of, shrink
+from llmcache.backends.sqlite.space import (
+    BATCH,
+    PAGE,
+    ROW_OVERHEAD,
+    Bounds,
+    evict,
+    excess_of,
+    filling_of,
+    room_of,
+    shrink,
+)
 from llmcache.backends.sqlite.undone import UNDONE, Undone
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
@@ -25,6 +35,9 @@ LARGE = 1 << 20
 
 GET = f"SELECT {COLUMNS} FROM entry WHERE id = ? AND key = ?"  # noqa: S608 - constants only
 SIZE = "SELECT size FROM entry WHERE id = ? AND key = ?"
+CAUTION = 32
+"""How many times as much others may write as this process, between two looks at the filling."""
+
 WRITE_OVERHEAD = 30_000
 """Bytes of log that a write takes beside the value: the pages of the table and its indexes."""
 
@@ -42,6 +55,8 @@ class Operations:
         self.now = clock.time
         self.usage = Usage()
         self.written = 0
+        self.unseen = 0
+        self.room = 0
 
     # Entries
 
@@ -99,7 +114,13 @@ class Operations:
 
     def make_room(self, raw: sqlite3.Connection, size: int, now: float, keep: str) -> None:
         """Evict what has to go before an entry comes."""
+        self.unseen += (size + ROW_OVERHEAD) * CAUTION
+        if self.unseen < self.room:
+            if self.usage.overdue:
+                self.usage.write(raw)
+            return
         filling = filling_of(raw)
+        self.unseen, self.room = 0, room_of(filling, self.bounds)
         if filling.pages > self.bounds.pages and filling.unused:
             shrink(raw, SHRINK_PER_WRITE)
         excess = excess_of(filling, self.bounds, size)

@@ -11,7 +11,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from llmcache.backends.patience import Pauses
 from llmcache.backends.sqlite import fork
@@ -26,8 +26,8 @@ from llmcache.errors import BackendUnavailableError, BackendWarning
 
 __all__ = ["Sessions"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 logger = logging.getLogger("llmcache")
 
@@ -90,51 +90,34 @@ class Sessions:
                 connection.checked = now
         return connection
 
-    def attempt(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T | Undone:
+    def attempt(self, work: Callable[[Connection, *Given], T], *given: *Given) -> T | Undone:
         """Read by `work` on this thread's connection if that can be done at once."""
         connection = self.current()
         if connection is None:
             return UNDONE
         try:
             with connection.gate:
-                return work(connection, *args, **kwargs)
+                return work(connection, *given)
         except FAILURES:
             return UNDONE
 
-    def read(
-        self,
-        operation: str,
-        work: Callable[Concatenate[Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
+    def read(self, operation: str, work: Callable[[Connection, *Given], T], *given: *Given) -> T:
         """As `perform`, for what only reads: may not see at once that the file was replaced."""
-        done = self.attempt(work, *args, **kwargs)
-        if done is not UNDONE:
-            return done
-        return self.perform(operation, work, *args, **kwargs)
+        done = self.attempt(work, *given)
+        return self.perform(operation, work, *given) if done is UNDONE else done
 
-    def perform(
-        self,
-        operation: str,
-        work: Callable[Concatenate[Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
+    def perform(self, operation: str, work: Callable[[Connection, *Given], T], *given: *Given) -> T:
         """Do `work`, whole or not at all, whatever it takes within the time that is left.
 
         Args:
             operation: What it is called in errors.
             work: Called with a connection; may be called again after it raised.
-            *args: Handed to `work`.
-            **kwargs: Handed to `work`.
+            *given: Handed to `work`.
 
         Raises:
             BackendError: It could not be done.
         """
-        return self.persist(operation, lambda connection: work(connection, *args, **kwargs))
+        return self.persist(operation, lambda connection: work(connection, *given))
 
     def persist(self, operation: str, work: Callable[[Connection], T]) -> T:
         """Do `work` with waiting, reopening and setting aside."""
@@ -158,7 +141,9 @@ class Sessions:
             known, self.here.connection = self.here.connection, None
             damage_seen += what is Meaning.DAMAGED
             if damage_seen > 1 and not self.replace(operation, known, failure):
-                waiting.once_more()
+                reopenings -= 1  # it was waiting, not trying
+                if not waiting.once_more():
+                    break
         raise as_backend_error(failure, self.description, operation) from failure
 
     def connection(self, operation: str) -> Connection:

@@ -20,6 +20,7 @@ __all__ = [
     "excess_of",
     "filling_of",
     "remove_expired",
+    "room_of",
     "shrink",
 ]
 
@@ -109,6 +110,14 @@ def excess_of(filling: Filling, bounds: Bounds, size: int, rows: int = 1) -> Exc
     slack_bytes = int(bounds.bytes * SLACK) if over_bytes > 0 else 0
     slack_entries = int((bounds.entries or 0) * SLACK) if over_entries > 0 else 0
     return Excess(over_entries + slack_entries, over_bytes + slack_bytes)
+
+
+def room_of(filling: Filling, bounds: Bounds) -> int:
+    """Bytes that may come before somebody has to look again; 0 where entries are counted."""
+    if bounds.entries is not None:
+        return 0
+    used_pages = filling.pages - filling.unused
+    return min(bounds.bytes - filling.content, (bounds.pages - used_pages) * PAGE)
 
 
 def evict(raw: sqlite3.Connection, excess: Excess, now: float, keep: str = "") -> int:

@@ -22,7 +22,10 @@ from llmcache.backends.sqlite.space import (
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
 
-__all__ = ["Upkeep"]
+__all__ = ["PAGE", "Upkeep"]
+
+PAGE = 200
+"""Lines of a listing that are read at once."""
 
 VACUUM_STEP = 256
 
