@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import openai
 import pytest
 
 from llmcache.testing.provider import Answer, Failure, LoopbackProvider
@@ -60,6 +61,12 @@ def said(provider: LoopbackProvider, content: str = "hi") -> str:
 def test_the_same_question_is_answered_alike_by_every_provider(provider: LoopbackProvider) -> None:
     with LoopbackProvider() as other:
         assert said(provider, "one") == said(other, "one") != said(provider, "two")
+
+
+def test_the_order_of_a_messages_members_does_not_count(provider: LoopbackProvider) -> None:
+    turned = {"model": "m", "messages": [{"content": "hi", "role": "user"}]}
+    _, answer, _ = post(provider, turned)
+    assert answer["choices"][0]["message"]["content"] == said(provider, "hi")
 
 
 def test_requests_are_recorded_without_anything_secret(provider: LoopbackProvider) -> None:
@@ -258,7 +265,7 @@ def test_closing_interrupts_what_is_held_and_delayed(pool: ThreadPoolExecutor) -
 def test_a_closed_provider_refuses_connections_and_closes_twice() -> None:
     with LoopbackProvider() as provider:
         port = provider.port
-        idle = http.client.HTTPConnection("127.0.0.1", port)
+        idle = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         idle.request("POST", CHAT, json.dumps(body()))
         idle.getresponse().read()
     provider.close()
@@ -282,7 +289,19 @@ async def test_async_it_is_a_context_manager_too() -> None:
         client = provider.async_openai_client()
         await client.chat.completions.create(**body())
         await provider.wait_for_async(1)
+        assert not client.is_closed()
     assert client.is_closed()
+
+
+async def test_an_async_client_keeps_no_connection_that_could_outlive_its_loop(
+    provider: LoopbackProvider,
+) -> None:
+    for client in (provider.async_openai_client(), provider.async_anthropic_client()):
+        if isinstance(client, openai.AsyncOpenAI):
+            await client.chat.completions.create(**body())
+        else:
+            await client.messages.create(**body(max_tokens=9))
+    assert [request.headers["connection"] for request in provider.requests] == ["close", "close"]
 
 
 def test_it_runs_by_itself_and_tells_its_counts() -> None:
