@@ -80,7 +80,7 @@ def test_a_hit_and_each_half_of_a_miss_take_one_round_trip(
     backend.release(OTHER, "token")
     backend.renew(OTHER, "token", 8)
     backend.invalidate(OTHER, SCOPE)
-    fifty = {str(number): an_entry() for number in range(50)}
+    twenty = {str(number): an_entry() for number in range(20)}
     exchanges = {
         "get": lambda: backend.get(KEY),
         "claim, live": lambda: backend.claim(KEY, SCOPE, "token", 8, max_age=None),
@@ -88,8 +88,8 @@ def test_a_hit_and_each_half_of_a_miss_take_one_round_trip(
         "settle": lambda: backend.settle(OTHER, "token", an_entry(), epoch),
         "renew": lambda: backend.renew(KEY, "token", 8),
         "invalidate": lambda: backend.invalidate(KEY, SCOPE),
-        "put_many": lambda: backend.put_many(fifty),
-        "get_many": lambda: backend.get_many(fifty),
+        "put_many": lambda: backend.put_many(twenty),
+        "get_many": lambda: backend.get_many(twenty),
     }
     assert {name: round_trips(server, work) for name, work in exchanges.items()} == (
         dict.fromkeys(exchanges, 1)
@@ -146,6 +146,16 @@ def test_a_listing_longer_than_a_window_is_whole_and_in_order(
     assert {line.key for line in listed} == {str(number) for number in range(40)}
     assert all(line.entry.parts == bytes(5 * int(line.key) ** 2) for line in listed)
     assert [line.key for line in backend.entries(limit=9)] == [line.key for line in listed[:9]]
+
+
+def test_the_server_tells_how_it_is(server: RedisServer) -> None:
+    with RedisBackend(server.url) as backend:
+        health = backend.health()
+        assert health.version[0].isdigit()
+        assert (health.policy, health.max_bytes, health.replica) == ("noeviction", 0, False)
+        assert not health.persistent
+        assert health.used_bytes > 0
+        assert abs(health.clock_ahead) < HANG
 
 
 def test_over_a_unix_socket(server: RedisServer, mode: str) -> None:
