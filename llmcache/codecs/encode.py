@@ -23,7 +23,6 @@ from llmcache.codecs.registry import Registered, registered_for
 from llmcache.codecs.state import (
     EXTRA,
     FIELDS_SET,
-    MODEL_DICT,
     PRIVATE,
     Form,
     attributes,
@@ -31,6 +30,7 @@ from llmcache.codecs.state import (
     form_of,
     has_open_state,
     instance_dict,
+    model_dict,
     model_slot,
     plain_value,
     slots_of,
@@ -232,7 +232,7 @@ class Writer:
         forms = [form_of(found) for found in besides]
         number = self.shape("m", *self.place(kind)[1:], names, *forms)
         nodes: dict[str, Any] = {}
-        for field, item in MODEL_DICT.__get__(value).items():
+        for field, item in model_dict(value).items():
             try:
                 node = nodes[field] = self.value(item, depth + 1)
             except Unstorable as refusal:

@@ -20,12 +20,12 @@ from llmcache.codecs.registry import registered_for
 from llmcache.codecs.state import (
     EXTRA,
     FIELDS_SET,
-    MODEL_DICT,
     PRIVATE,
     Form,
     attributes,
     base_of,
     form_of,
+    model_dict,
     model_slot,
     plain_value,
 )
@@ -81,7 +81,7 @@ class Proof:
 
     def models(self, original: BaseModel, restored: BaseModel) -> None:
         """Two models, by state."""
-        self.named(original, MODEL_DICT.__get__(original), MODEL_DICT.__get__(restored))
+        self.named(original, model_dict(original), model_dict(restored))
         names = model_slot(FIELDS_SET, original), model_slot(FIELDS_SET, restored)
         if names[0] != names[1]:
             raise differs(original, "which of its fields were set would be lost")

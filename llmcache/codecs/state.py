@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import enum
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pydantic
@@ -30,6 +30,7 @@ __all__ = [
     "form_of",
     "has_open_state",
     "instance_dict",
+    "model_dict",
     "model_slot",
     "plain_value",
     "slots_of",
@@ -103,6 +104,21 @@ def instance_dict(value: object) -> dict[str, Any]:
     return found
 
 
+def model_dict(model: BaseModel) -> dict[str, Any]:
+    """The values of a model's fields, and what else was put beside them."""
+    return without_stream(MODEL_DICT.__get__(model))
+
+
+def without_stream(found: dict[str, Any]) -> dict[str, Any]:
+    """Attributes without the connection that Instructor leaves where it has read a stream.
+
+    It is read to its end and closed, and no completion.
+    """
+    if isinstance(found.get("_raw_response"), Iterator | AsyncIterator):
+        return {**found, "_raw_response": None}
+    return found
+
+
 def plain_value(value: Any, base: type) -> Any:
     """An instance of a built-in type's subclass as that type, past all that it overrides."""
     return PLAIN[base](value)
@@ -140,7 +156,7 @@ def has_open_state(kind: type) -> bool:
 
 def attributes(value: object) -> dict[str, Any]:
     """Dictionary and slots of an instance as one mapping; unfilled slots left out."""
-    found = dict(instance_dict(value))
+    found = dict(without_stream(instance_dict(value)))
     for name, slot in slots_of(type(value)).items():
         with contextlib.suppress(AttributeError):
             found[name] = slot.__get__(value)

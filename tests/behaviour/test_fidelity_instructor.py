@@ -211,6 +211,15 @@ async def test_partials_come_back_as_the_users_class(
     assert [vars(part) for part in restored] == [vars(part) for part in partials]
 
 
+def test_the_closed_connection_of_a_stream_is_not_kept(provider: LoopbackProvider) -> None:
+    client = provider.instructor("openai", mode="TOOLS")
+    partials = client.create_partial(response_model=User, **ASKED)
+    assert not isinstance(partials._raw_response, BaseModel | None)
+    restored = ResultCodec(Iterable[User]).dump(partials).value
+    assert (type(restored), restored._raw_response) == (ListResponse, None)
+    assert [vars(part) for part in restored] == [vars(part) for part in partials]
+
+
 async def test_a_class_made_in_the_body_comes_back_in_this_process_and_no_other(
     provider: LoopbackProvider,
 ) -> None:
