@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 from llmcache.errors import ConfigurationError
 
@@ -75,7 +76,7 @@ def parse_size(value: float | str, *, name: str) -> int:
         return value
     match = SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     factor = BYTES.get(match[2].upper()) if match else None
-    size = int(float(match[1]) * factor) if match and factor else 0
+    size = int(Decimal(match[1]) * factor) if match and factor else 0
     if size < 1:
         raise ConfigurationError(
             f"{name}={value!r} is not a size: use {ALLOWED_SIZE}.",

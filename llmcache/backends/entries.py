@@ -1,0 +1,93 @@
+"""What is stored and asked for: the words that a backend and its callers share.
+
+A *key* is text, 64 hex digits. A *scope* is a function in a namespace, what `clear` works on. An
+*epoch* counts the invalidations that a key has seen: whoever computes an answer reads it first
+and stores under the condition that it is still the same. A *lease* says which process computes
+the answer for a key at the moment.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+__all__ = ["Claim", "Entry", "Held", "Listed", "Nothing", "Scope"]
+
+
+class Nothing(enum.Enum):
+    """The typed "nothing there", so that no value has to stand for it."""
+
+    ABSENT = "absent"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A function in a namespace."""
+
+    namespace: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored answer. Times are seconds since 1970 UTC.
+
+    Attributes:
+        value: The answer as the codec framed it.
+        scope: Whose answer it is.
+        created: When it was stored.
+        expires: End of its time to live; None: until evicted.
+        stale_until: Until when it may be served expired; None: not at all. Never below `expires`.
+        parts: The parts of the key that differ by call, as JSON of name to short digest.
+        manifest: The digest under which the parts that all calls share are kept (`Manifests`).
+        model: The model that answered, where known.
+        input_tokens: Tokens of the prompt, where known.
+        output_tokens: Tokens of the answer, where known.
+        seconds: What the call took that made the answer.
+    """
+
+    value: bytes
+    scope: Scope
+    created: float
+    expires: float | None = None
+    stale_until: float | None = None
+    parts: bytes = b"{}"
+    manifest: str = ""
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing: an entry without its value, with its size in bytes and its hits."""
+
+    key: str
+    entry: Entry
+    size: int
+    used: float
+    hits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody else holds the lease: until when; it may end earlier, with its process."""
+
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim, taken in one step.
+
+    Attributes:
+        entry: What is stored under the key, fresh or not.
+        epoch: The epoch of the key at that moment; what `settle` and `put_if` compare with.
+        held: Who else computes it; None: the lease is ours, or none was needed as `entry` is live.
+    """
+
+    entry: Entry | Nothing
+    epoch: int
+    held: Held | None = None
