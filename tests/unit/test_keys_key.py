@@ -127,7 +127,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "name"), BAD, ids=str)
+@pytest.mark.parametrize(("options", "name"), BAD)
 def test_a_bad_option_is_refused_at_decoration_by_name(options: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         FunctionKeys(extract, **options)

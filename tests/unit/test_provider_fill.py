@@ -145,7 +145,6 @@ def test_what_is_filled_is_valid(wanted: Any) -> None:
         ({"type": "number", "multipleOf": 0.25, "maximum": 1}, lambda value: value % 0.25 == 0),
         ({"type": "integer", "maximum": -5}, lambda value: value <= -5),
     ],
-    ids=str,
 )
 def test_a_schema_that_pydantic_does_not_write_is_filled_too(schema: Any, is_valid: Any) -> None:
     assert all(is_valid(fill(schema, seed)) for seed in SEEDS)
