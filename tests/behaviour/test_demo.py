@@ -145,6 +145,7 @@ def test_the_tables_say_what_was_extracted_counted_and_where_it_is(isolated: Pat
     assert "--fresh" in again.stdout
     assert "--fresh" not in shown.stdout
     assert "\x1b" not in shown.stdout
+    assert max(map(len, shown.stdout.split("\n\n")[0].splitlines())) < 80
 
 
 def test_a_real_provider_is_asked_with_its_own_sdk_and_model(real: Any) -> None:
