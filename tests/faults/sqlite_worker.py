@@ -132,6 +132,41 @@ def check_in_child(backend: SQLiteBackend, inherited: object, number: int) -> No
         os._exit(0)
 
 
+def prefork(path: str, workers: str) -> None:
+    """Open in a parent, fork workers that serve, as `gunicorn --preload` does."""
+    backend = SQLiteBackend(path, timeout=30.0)
+    backend.put(key_of(0), entry_of(0))
+    children = []
+    for worker in range(1, int(workers) + 1):
+        child = os.fork()
+        if child == 0:
+            serve(backend, 1000 * worker)
+        children.append(child)
+    for number in range(1, 30):
+        backend.put(key_of(number), entry_of(number))
+        os.write(1, b"%d\n" % number)
+    for child in children:
+        os.waitpid(child, 0)
+    backend.close()
+
+
+def serve(backend: SQLiteBackend, first: int) -> None:
+    """Write some entries in two threads, say each, and end the process as Python ends."""
+
+    def write(start: int) -> None:
+        for number in range(start, start + 15):
+            backend.put(key_of(number), entry_of(number))
+            os.write(1, b"%d\n" % number)
+
+    threads = [threading.Thread(target=write, args=(first + 100 * index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    sys.exit(0)
+
+
 def as_nobody(path: str) -> None:
     """Use the store as a user who may not."""
     os.setgroups([])
@@ -170,6 +205,7 @@ COMMANDS = {
     "fork_while_busy": fork_while_busy,
     "hold": hold,
     "lease": lease,
+    "prefork": prefork,
     "without_descriptors": without_descriptors,
 }
 

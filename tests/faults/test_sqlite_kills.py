@@ -142,6 +142,18 @@ def test_children_forked_while_threads_write_neither_hang_nor_use_inherited_hand
     assert is_whole(path)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_workers_forked_from_a_parent_that_has_the_file_open(
+    tmp_path: Path, run: Run, work: ModuleType, tally: Any
+) -> None:
+    path = tmp_path / "answers.db"
+    acknowledged = {int(line) for line in run("prefork", path, 4)}
+    tally.tried, tally.survived = 29 + 4 * 2 * 15, len(acknowledged)
+    with SQLiteBackend(path) as backend:
+        compare(backend, acknowledged, work, tally)
+    assert is_whole(path)
+
+
 def test_the_interpreter_ends_while_threads_write(
     tmp_path: Path, run: Run, work: ModuleType, tally: Any
 ) -> None:

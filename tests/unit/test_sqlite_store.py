@@ -473,3 +473,50 @@ def test_on_a_network_file_system_it_does_without_shared_memory_and_says_so(
         assert isinstance(backend.get(key_of(1)), Entry)
         assert not path.with_name("answers.db-shm").exists()
     assert rows(path, "PRAGMA journal_mode") == [("delete",)]
+
+
+# Clocks
+
+
+def test_a_clock_that_goes_back_a_day_keeps_what_is_there(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock, ttl=3600))
+    clock.set(clock.time() - 86_400)
+    assert isinstance(backend.get(key_of(1)), Entry)
+
+
+def test_an_entry_from_more_than_a_day_ahead_is_unreadable_and_replaced(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock))
+    clock.set(clock.time() - 86_401)
+    assert backend.get(key_of(1)) is Nothing.DAMAGED
+    claim = backend.claim(key_of(1), SCOPE, "me", 10, max_age=None)
+    assert (claim.entry, claim.held) == (Nothing.DAMAGED, None)
+    assert backend.settle(key_of(1), "me", entry_at(clock, b"new"), claim.epoch)
+    found = backend.get(key_of(1))
+    assert isinstance(found, Entry)
+    assert found.value == b"new"
+
+
+def test_a_clock_that_goes_ahead_a_day_loses_only_what_ended_meanwhile(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put(key_of(1), entry_at(clock, ttl=3600))
+    backend.put(key_of(2), entry_at(clock, ttl=14 * 86_400))
+    backend.put(key_of(3), entry_at(clock))
+    clock.set(clock.time() + 86_400)
+    assert backend.prune() == 1
+    assert [isinstance(backend.get(key_of(number)), Entry) for number in (1, 2, 3)] == [
+        *(False, True, True),
+    ]
+
+
+def test_a_lease_does_not_outlive_a_clock_that_went_back(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    assert backend.claim(key_of(1), SCOPE, "first", 10, max_age=None).held is None
+    assert backend.claim(key_of(1), SCOPE, "second", 10, max_age=None).held is not None
+    clock.set(clock.time() - 86_400)
+    assert backend.claim(key_of(1), SCOPE, "second", 10, max_age=None).held is None
