@@ -333,6 +333,20 @@ async def test_a_hit_needs_no_thread_once_the_loop_has_its_connection(
     assert await backend.aget(key_of(2)) is Nothing.ABSENT
 
 
+async def test_the_loop_follows_when_the_file_is_replaced(
+    backend: SQLiteBackend, clock: ManualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmcache.backends.sqlite.sessions.TRUSTED_FOR", 0.0)
+    await backend.aput(key_of(1), entry_at(clock))
+    await backend.aget(key_of(1))
+    for file in path.parent.iterdir():
+        file.unlink()
+    assert await backend.aget(key_of(1)) is Nothing.ABSENT
+    own = backend.sessions.here.connection
+    assert own is not None
+    assert own.file == backend.store.identity()
+
+
 @pytest.mark.parametrize("size", [2_000_000])
 async def test_what_takes_time_is_not_done_on_the_loop(
     backend: SQLiteBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, size: int

@@ -267,10 +267,11 @@ class SQLiteBackend(BackendBase):
 
     async def glance(self, work: Callable[[Connection, str], T | Undone], key: str) -> T | Undone:
         """Do `work` on the loop if the database is open here and nothing has to be waited for."""
-        here = self.sessions.here
-        if here.connection is None:
-            here.connection = await self.workers.run(self.sessions.open, "get")
-        return self.sessions.attempt(work, key) if here.connection.log else UNDONE
+        connection = self.sessions.current()
+        if connection is None:
+            connection = await self.workers.run(self.sessions.open, "get")
+            self.sessions.here.connection = connection
+        return self.sessions.attempt(work, key) if connection.log else UNDONE
 
     def in_steps(self, operation: str, step: Callable[[Connection], int]) -> int:
         """Repeat `step` while it has a full batch to do; the sum."""

@@ -42,9 +42,9 @@ class Workers:
             BackendUnavailableError: The interpreter is about to end and starts no more work.
         """
         context = contextvars.copy_context()
-        call = functools.partial(context.run, work, *args, **kwargs)
+        call = functools.partial(work, *args, **kwargs)
         try:
-            future = self.started().submit(call)
+            future = self.started().submit(context.run, call)
         except RuntimeError as error:
             raise BackendUnavailableError(
                 f"{self.backend}: no thread is to be had ({error}).", backend=self.backend
