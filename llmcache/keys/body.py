@@ -11,17 +11,15 @@ import ast
 import dis
 import hashlib
 import types
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llmcache.keys.syntax import FunctionNode, dump_function
+from llmcache.keys.withheld import Secrets
 
 __all__ = ["SELF_NAMES", "Body", "Chain", "assigned", "body_of_syntax", "outer_names"]
 
 Chain = tuple[str, ...]
 SELF_NAMES = frozenset({"self", "cls"})
-SECRET_KEYWORDS = frozenset({"api_key", "auth_token", "azure_ad_token"})
 DOCSTRING_READERS = frozenset({"__doc__", "getdoc"})
 GLOBAL_USES = frozenset(
     {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"}
@@ -43,6 +41,7 @@ class Body:
         secret_parameters: Parameters that are used for nothing but `api_key=`.
         computed_lookups: Chains that are looked up by a name that the syntax does not say.
         reads_docstring: Whether a docstring may be read.
+        withheld: What is passed as `api_key=`, as far as it can be shown.
     """
 
     digest: bytes
@@ -55,6 +54,7 @@ class Body:
     secret_parameters: frozenset[str] = frozenset()
     computed_lookups: frozenset[Chain] = frozenset()
     reads_docstring: bool = False
+    withheld: frozenset[str] = frozenset()
 
 
 def assigned(chain: Chain, body: Body) -> bool:
@@ -79,6 +79,7 @@ def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
         secret_parameters=frozenset(secrets.names.intersection(parameters)),
         computed_lookups=frozenset(reader.computed),
         reads_docstring=reader.reads_docstring,
+        withheld=frozenset(secrets.shown),
     )
 
 
@@ -99,57 +100,6 @@ def first_parameter(code: types.CodeType) -> str | None:
     """The first parameter where it is called `self` or `cls`."""
     first = code.co_varnames[0] if code.co_argcount else ""
     return first if first in SELF_NAMES else None
-
-
-@dataclass(slots=True)
-class Secrets:
-    """What only ever goes to `api_key=`: the nodes there, and the local names that lead there."""
-
-    names: set[str] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, node: FunctionNode) -> Secrets:
-        """Start with what is passed, then follow local names to what they were given."""
-        found = cls()
-        passed = [
-            keyword.value
-            for keyword in ast.walk(node)
-            if isinstance(keyword, ast.keyword) and keyword.arg in SECRET_KEYWORDS
-        ]
-        loads = Counter(name.id for name in loaded_names(node))
-        while passed:
-            found.hidden.update(map(id, passed))
-            within = Counter(
-                name.id
-                for value in ast.walk(node)
-                if id(value) in found.hidden
-                for name in loaded_names(value)
-            )
-            fresh = {name for name in within if within[name] >= loads[name]} - found.names
-            found.names |= fresh
-            passed = list(values_given_to(fresh, node))
-        return found
-
-
-def loaded_names(node: ast.AST) -> Iterator[ast.Name]:
-    """All names read within a node."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
-            yield inner
-
-
-def values_given_to(names: set[str], node: ast.AST) -> Iterator[ast.expr]:
-    """The right-hand sides of plain assignments to one of these names."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Assign):
-            targets: list[ast.expr] = inner.targets
-        elif isinstance(inner, ast.AnnAssign | ast.NamedExpr) and inner.value is not None:
-            targets = [inner.target]
-        else:
-            continue
-        if inner.value and any(isinstance(t, ast.Name) and t.id in names for t in targets):
-            yield inner.value
 
 
 class Reader(ast.NodeVisitor):

@@ -101,6 +101,9 @@ class Follower:
             )
         if body.reads_docstring and function.__doc__:
             self.count(f"docstring of {qualified(function)}", self.values.frozen(function.__doc__))
+        for shown in body.withheld:
+            who = label.removeprefix("code of ")
+            self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
         self.reads(function, body)
         if own and self.subject is not None:
             self.reading.whole = self.reading.whole or body.whole
