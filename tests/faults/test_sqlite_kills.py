@@ -33,6 +33,7 @@ def compare(backend: SQLiteBackend, numbers: set[int], work: ModuleType, tally: 
         found = backend.get(work.key_of(number))
         if found is Nothing.ABSENT:
             tally.lost += 1
+            print(f"lost: {number}")  # noqa: T201 - shown when the test fails
         elif not isinstance(found, Entry) or found.value != work.value_of(number):
             tally.wrong += 1
 
@@ -47,8 +48,10 @@ def kill_writers(path: Path, start: Start, first: int) -> set[int]:
     for writer in writers:
         writer.send_signal(signal.SIGKILL)
     for writer in writers:
-        out, _ = writer.communicate()
-        acknowledged |= {int(line) for line in out.split("\n")[:-1]}
+        assert writer.stdout is not None
+        # Not communicate(): it leaves out what readline() has read ahead, and begins mid-line.
+        acknowledged |= {int(line) for line in writer.stdout.read().split("\n")[:-1]}
+        writer.wait()
     return acknowledged
 
 
