@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         on_event,
         record,
     )
+    from llmcache.integrations.clients import cached_client
     from llmcache.keys.explain import Explanation
     from llmcache.keys.key import CacheKey
     from llmcache.keys.registry import register_key_type
@@ -89,6 +90,7 @@ HOMES = {
         "on_event",
         "record",
     ),
+    "llmcache.integrations.clients": ("cached_client",),
     "llmcache.keys.explain": ("Explanation",),
     "llmcache.keys.key": ("CacheKey",),
     "llmcache.keys.registry": ("register_key_type",),
@@ -127,6 +129,7 @@ __all__ = [
     "UncacheableArgumentError",
     "UncacheableResultWarning",
     "Wait",
+    "cached_client",
     "cached_structured",
     "configure",
     "disabled",

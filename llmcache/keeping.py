@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from llmcache.backends.base import Entry
-from llmcache.codecs import Unstorable, join, reason_not_to_keep, usage_of
+from llmcache.codecs import Unstorable, Usage, join, reason_not_to_keep, usage_of
 from llmcache.durations import parse_duration
 from llmcache.errors import UncacheableResultWarning
+from llmcache.items import Items
 from llmcache.lookup import lifetime
 from llmcache.question import Answer, KeptParts, Question
-from llmcache.streams import Items
 
-__all__ = ["entry_of", "prepared", "prepared_items", "worth_keeping"]
+__all__ = [
+    "entry_of",
+    "forget_usage",
+    "prepared",
+    "prepared_items",
+    "tell_usage",
+    "worth_keeping",
+]
+
+told: ContextVar[tuple[object, Usage] | None] = ContextVar("llmcache.usage", default=None)
+
+
+def tell_usage(result: object, usage: Usage) -> None:
+    """Say what a result took that carries no completion, such as an `int`.
+
+    The last thing that the computing function does, in its own context; of a stream the last item
+    is the result. It counts for that very object and for the next one to be kept only.
+    """
+    told.set((result, usage))
+
+
+def forget_usage() -> None:
+    """Take back what was told and never asked for, as the call went past the cache."""
+    if told.get() is not None:
+        told.set(None)
+
+
+def usage_by(value: Any, result: object) -> Usage | None:
+    """The usage that a value carries, else what was told of `result`."""
+    said = told.get()
+    forget_usage()
+    carried = usage_of(value)
+    if carried is not None and carried.output_tokens is not None:
+        return carried
+    return said[1] if said is not None and said[0] is result else carried
 
 
 def worth_keeping(question: Question, value: Any) -> bool:
@@ -88,7 +123,7 @@ def prepared(
     question: Question, value: Any, seconds: float, parts: KeptParts | None
 ) -> tuple[Entry | None, Answer]:
     """The entry for a result, or None with the reason told; and the answer either way."""
-    usage = usage_of(value)
+    usage = usage_by(value, value)
     own = Answer(value, usage=usage, seconds=seconds)
     if not worth_keeping(question, value):
         return None, own
@@ -108,6 +143,7 @@ def prepared_items(
 ) -> Entry | None:
     """The entry for a stream that has ended, or None with the reason told."""
     name = question.plan.scope.function
+    usage = usage_by(items.plain, items.plain[-1] if items.plain else None)
     if items.unstorable is not None:
         question.plan.tally.warn_unstored(name, items.unstorable.path, items.unstorable.reason)
         return None
@@ -118,5 +154,5 @@ def prepared_items(
     except Unstorable as error:
         question.plan.tally.warn_unstored(name, error.path, error.reason)
         return None
-    own = Answer(None, usage=usage_of(items.plain), seconds=seconds)
+    own = Answer(None, usage=usage, seconds=seconds)
     return entry_of(question, items.plain, framed, own, parts)

@@ -38,6 +38,7 @@ PUBLIC = [
     "UncacheableArgumentError",
     "UncacheableResultWarning",
     "Wait",
+    "cached_client",
     "cached_structured",
     "configure",
     "disabled",
@@ -105,6 +106,7 @@ def test_counts_have_exactly_these_names() -> None:
     ("module", "names"),
     [
         ("llmcache.backends", ["Backend"]),
+        ("llmcache.integrations.instructor", ["InstructorCache", "cached_client"]),
         ("llmcache.testing", ["BackendContract", "LoopbackProvider", "ManualClock"]),
     ],
 )

@@ -1,0 +1,124 @@
+"""`cached_client`: an Instructor client whose every request is answered from the cache."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+
+from llmcache.backends.base import Backend
+from llmcache.durations import Duration
+from llmcache.integrations.create import AsyncCachedCreate, CachedCreate
+from llmcache.integrations.request import model_of
+
+if TYPE_CHECKING:
+    from instructor import Instructor
+else:
+    Instructor = Any
+
+__all__ = ["cached_client"]
+
+Client = TypeVar("Client", bound="Instructor")
+HANDLE = (
+    "cache_key",
+    "cache_explain",
+    "cache_peek",
+    "cache_refresh",
+    "cache_invalidate",
+    "cache_clear",
+    "cache_info",
+)
+
+
+class Options(TypedDict, total=False):
+    """Those options of `cached_structured` that make sense of a client."""
+
+    ttl: Duration | Callable[[Any], Duration | None] | None
+    backend: Backend | str | None
+    namespace: str
+    name: str | None
+    version: str | int | None
+    depends_on: Iterable[Any]
+    mode: Literal["on", "off", "refresh", "readonly", "offline"]
+    stale_if_error: Duration | None
+    stale_while_revalidate: Duration | None
+    cache_if: Callable[[Any], object] | None
+    on_backend_error: Literal["warn", "raise"]
+    max_wait: Duration | None
+    on_uncacheable: Literal["raise", "bypass"]
+
+
+def cached_client(
+    client: Client, *, ignore: Iterable[str] = (), **options: Unpack[Options]
+) -> Client:
+    """The same kind of client, whose requests are answered from the cache where they can be.
+
+    It is a copy of `client`: its class, hooks, mode, defaults and attributes are those of the
+    original, which stays uncached. All ways to ask go through the cache: `create`,
+    `chat.completions.create`, `messages.create`, `create_with_completion`, `create_iterable`,
+    `create_partial`, and `responses` where the client has it.
+
+    The key is the request: service, model, mode, messages as rendered with `context`, schema of
+    `response_model`, and every parameter that can change the answer. Not in it: credentials,
+    time-outs, retries, hooks, `user`, `metadata`, `token_budget`, and headers other than versions,
+    betas, organisation and project.
+
+    Each call takes `cache_ttl`, `cache_mode`, `cache_namespace` and `cache_sample` besides, which
+    do not reach the provider. The handle of a cached function is on the client and its methods
+    take what `create` takes: `client.cache_explain(...)`, `cache_peek`, `cache_refresh`,
+    `cache_invalidate`, `cache_key`; `client.cache_clear()`, `client.cache_info()`.
+
+    On a hit nothing is sent, so no hook of Instructor fires; hits are told by `llmcache.on_event`.
+    An Instructor cache that the client was made with (`cache=`) is left out: one cache answers.
+
+    Args:
+        client: From any `instructor.from_*`, sync or async.
+        ignore: Names of keyword arguments of a call that do not count besides.
+        **options: As of `cached_structured`. `name` is by default the provider's with
+            `instructor.` in front: clients of one name and namespace share their answers.
+            `version` is there to outdate all of them.
+
+    Raises:
+        TypeError: Where `client` is no Instructor client.
+        ConfigurationError: For a value that an option does not take.
+    """
+    made = create_fn_of(client)
+    if isinstance(made, CachedCreate):
+        made = made.create
+    provider = getattr(client.provider, "value", client.provider)
+    chosen: dict[str, Any] = {"name": f"instructor.{provider}", "version": 1, **options}
+    kind = AsyncCachedCreate if is_async(client, made) else CachedCreate
+    names = frozenset([ignore] if isinstance(ignore, str) else ignore)
+    # Not copy.copy: an Instructor without attributes cannot even be asked for one.
+    copied = object.__new__(type(client))
+    copied.__dict__.update(client.__dict__)
+    cached = kind(copied, made, names, chosen)
+    copied.create_fn = cached
+    copied.default_model = model_of(client, made)
+    copied.__dict__.update({name: getattr(cached, name) for name in HANDLE})
+    if "responses" in client.__dict__:
+        responses: Any = client.__dict__["responses"]
+        copied.__dict__["responses"] = type(responses)(client=copied)
+    return copied
+
+
+def create_fn_of(client: Any) -> Any:
+    """What the client's methods call.
+
+    Raises:
+        TypeError: Where it is no Instructor client.
+    """
+    held = getattr(client, "__dict__", {})
+    if not {"client", "create_fn", "mode", "provider"} <= set(held):
+        raise TypeError(
+            f"cached_client takes an Instructor client, not {type(client).__qualname__}: "
+            "make one with instructor.from_openai(client) or another instructor.from_*."
+        )
+    return held["create_fn"]
+
+
+def is_async(client: Any, create: Any) -> bool:
+    """Whether what the client's methods call is awaited."""
+    if any(kind.__name__ == "AsyncInstructor" for kind in type(client).__mro__):
+        return True
+    return inspect.iscoroutinefunction(create)

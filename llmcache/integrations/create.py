@@ -1,0 +1,130 @@
+"""What stands in the place of an Instructor client's `create_fn`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmcache.integrations.functions import Functions, aanswer, answer
+from llmcache.integrations.request import asked_type, described
+from llmcache.keeping import forget_usage
+from llmcache.wrappers import CachedCallable
+
+__all__ = ["AsyncCachedCreate", "CachedCreate"]
+
+PER_CALL = {
+    "cache_ttl": "ttl",
+    "cache_mode": "mode",
+    "cache_namespace": "namespace",
+    "cache_sample": "sample",
+}
+
+
+class CachedCreate:
+    """The cached `create_fn` of one client, with the handle of a cached function.
+
+    Args:
+        client: The client that it belongs to.
+        create: The client's own `create_fn`.
+        ignored: Keyword arguments of calls that do not count.
+        options: For `cached_structured`.
+    """
+
+    awaited = False
+
+    def __init__(
+        self,
+        client: Any,
+        create: Callable[..., Any],
+        ignored: frozenset[str],
+        options: Mapping[str, Any],
+    ) -> None:
+        self.client = client
+        self.create = create
+        self.ignored = ignored
+        self.parallel = "parallel" in str(getattr(client.mode, "value", client.mode))
+        self.functions = Functions(aanswer if self.awaited else answer, options)
+
+    def __call__(self, **request: Any) -> Any:
+        """Answer one request."""
+        variant, parts = self.taken_apart(request)
+        try:
+            return self.presented(variant(self.create, request, **parts))
+        finally:
+            forget_usage()
+
+    def taken_apart(self, request: dict[str, Any]) -> tuple[CachedCallable, dict[str, Any]]:
+        """The cached function for a call, and the parts of its key; `request` loses what is ours.
+
+        Raises:
+            ConfigurationError: For a bad `cache_ttl` or `cache_mode`.
+        """
+        request.pop("cache", None)
+        settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
+        model, form = asked_type(request.get("response_model"))
+        parts = described(
+            self.client,
+            self.create,
+            request,
+            form=form,
+            awaited=self.awaited,
+            ignored=self.ignored,
+        )
+        return self.functions.of(model, settings), parts
+
+    def presented(self, value: Any) -> Any:
+        """What Instructor returns: parallel tools come one by one."""
+        return iter(value) if self.parallel and type(value) is list else value
+
+    def asked(self, name: str, request: dict[str, Any]) -> Any:
+        """One question of the handle about a request, its defaults added as the client does."""
+        full = {**self.client.kwargs, **request}
+        variant, parts = self.taken_apart(full)
+        return getattr(variant, name)(self.create, full, **parts)
+
+    def cache_key(self, **request: Any) -> Any:
+        """See `CachedFunction.cache_key`; takes what `create` takes, as all below."""
+        return self.asked("cache_key", request)
+
+    def cache_explain(self, **request: Any) -> Any:
+        """See `CachedFunction.cache_explain`."""
+        return self.asked("cache_explain", request)
+
+    def cache_peek(self, **request: Any) -> Any:
+        """See `CachedFunction.cache_peek`."""
+        return self.asked("cache_peek", request)
+
+    def cache_refresh(self, **request: Any) -> Any:
+        """See `CachedFunction.cache_refresh`."""
+        return self.asked("cache_refresh", request)
+
+    def cache_invalidate(self, **request: Any) -> Any:
+        """See `CachedFunction.cache_invalidate`."""
+        return self.asked("cache_invalidate", request)
+
+    def cache_clear(self) -> Any:
+        """See `CachedFunction.cache_clear`; of all clients under this name and namespace."""
+        return self.functions.any.cache_clear()
+
+    def cache_info(self) -> Any:
+        """See `CachedFunction.cache_info`; the counters are this client's."""
+        return self.functions.any.cache_info()
+
+    @property
+    def cache_backend(self) -> Any:
+        """See `CachedFunction.cache_backend`."""
+        return self.functions.any.cache_backend
+
+
+class AsyncCachedCreate(CachedCreate):
+    """As `CachedCreate`, awaited."""
+
+    awaited = True
+
+    async def __call__(self, **request: Any) -> Any:
+        """Answer one request."""
+        variant, parts = self.taken_apart(request)
+        try:
+            return self.presented(await variant(self.create, request, **parts))
+        finally:
+            forget_usage()

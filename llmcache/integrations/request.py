@@ -1,0 +1,140 @@
+"""A request to a provider as the parts of a key: all that can change the answer, nothing else."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmcache.integrations.prompt import prompt_of
+from llmcache.keys.clients import client_digest, default_model, plain_url
+
+__all__ = ["asked_type", "described", "model_of"]
+
+OF_THEIR_OWN = frozenset({"model", "messages", "response_model", "context", "strict", "stream"})
+"""What of a request is a part of its own."""
+
+HOW = frozenset({
+    "hooks", "max_retries", "num_retries", "timeout", "request_timeout", "stream_timeout",
+    "token_budget", "cache", "http_client", "verbose", "logger_fn",
+})  # fmt: skip
+"""How the answer is fetched. A token budget ends re-asks; what ends in an error is not stored."""
+
+WHO = frozenset({
+    "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+})  # fmt: skip
+"""Who asks, and where the provider may keep a prefix of the prompt."""
+
+SECRETS = frozenset({
+    "api_key", "auth_token", "azure_ad_token", "azure_ad_token_provider", "aws_access_key_id",
+    "aws_secret_access_key", "aws_session_token", "vertex_credentials", "credentials",
+})  # fmt: skip
+
+HEADERS = frozenset({
+    "openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta",
+    "api-version",
+})  # fmt: skip
+"""Headers that can change an answer; credentials, tracing and user agents cannot."""
+
+LEFT_OUT = OF_THEIR_OWN | HOW | WHO | SECRETS | {"extra_headers", "headers"}
+UNSET = frozenset({"NotGiven", "Omit"})
+
+
+def described(  # noqa: PLR0913 - they are what there is to a request
+    client: Any,
+    create: Callable[..., Any],
+    request: Mapping[str, Any],
+    *,
+    form: str = "",
+    awaited: bool = False,
+    ignored: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """The parts of a request's key, beside the type of the answer, by the names of explanations.
+
+    Args:
+        client: The Instructor client.
+        create: Its own `create_fn`.
+        request: The keyword arguments for that.
+        form: Which form of the response model is asked for, as `asked_type` says.
+        awaited: Whether its streams are async ones, which are kept apart from the others.
+        ignored: Names among those that do not count.
+    """
+    if ignored:
+        request = {name: value for name, value in request.items() if name not in ignored}
+    provider = str(getattr(client.provider, "value", client.provider))
+    messages, context = prompt_of(request, provider)
+    stream = request.get("stream", False) and ("async" if awaited else "sync")
+    return {
+        "service": service_of(client, create),
+        "provider": provider,
+        "mode": str(getattr(client.mode, "value", client.mode)),
+        "model": request.get("model") or model_of(client, create),
+        "messages": messages,
+        "form": (form, stream, request.get("strict", True)),
+        "context": context,
+        "parameters": parameters_of(request),
+    }
+
+
+def model_of(client: Any, create: Callable[..., Any]) -> str | None:
+    """The model that the client asks where a call names none."""
+    return getattr(client, "default_model", None) or default_model(create)
+
+
+def service_of(client: Any, create: Callable[..., Any]) -> Any:
+    """Where requests go: base URL, organisation, project and the like, without credentials."""
+    inner = client.client
+    if inner is None:
+        return completion_function(getattr(create, "__wrapped__", create))
+    known = client_digest(inner)
+    if known is not None:
+        return known
+    return (type(inner).__qualname__, plain_url(getattr(inner, "base_url", None)))
+
+
+def completion_function(function: Any) -> Any:
+    """A function such as `litellm.completion`; what a partial adds counts as in a call."""
+    if not isinstance(function, functools.partial):
+        return function
+    added = parameters_of({**function.keywords})
+    added["model"] = function.keywords.get("model")
+    return completion_function(function.func), function.args, added
+
+
+def asked_type(response_model: Any) -> tuple[Any, str]:
+    """The type that was asked for; `Partial[X]` is another class each time, so it is told as X."""
+    if isinstance(response_model, type):
+        original = vars(response_model).get("_original_model")
+        if original is not None:
+            return original, "partial"
+    return response_model, ""
+
+
+def parameters_of(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything else that is sent, headers among it as far as they count."""
+    found = {
+        name: in_order(value)
+        for name, value in request.items()
+        if name not in LEFT_OUT and type(value).__name__ not in UNSET
+    }
+    for source in ("headers", "extra_headers"):
+        given = request.get(source)
+        if isinstance(given, Mapping):
+            kept = {str(n).lower(): v for n, v in given.items() if str(n).lower() in HEADERS}
+            if kept:
+                found["headers"] = found.get("headers", {}) | kept
+    return found
+
+
+def in_order(value: Any) -> Any:
+    """The value, with the properties of a JSON schema as pairs: their order is prompt text."""
+    if isinstance(value, dict):
+        return {
+            name: [(inner, in_order(part)) for inner, part in item.items()]
+            if name == "properties" and isinstance(item, dict)
+            else in_order(item)
+            for name, item in value.items()
+        }
+    if type(value) is list:
+        return [in_order(item) for item in value]
+    return value
