@@ -151,9 +151,10 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure; the figures go to bench-results/."""
+    """Measure beside the neighbours; the figures go to bench-results/. `-- --quick` for less."""
     install(session)
-    session.run("python", "-m", "pytest", "-m", "bench", *session.posargs)
+    session.install("cachetools", "diskcache", "dspy", "joblib", "langchain-community", "litellm")
+    session.run("python", "tests/bench/run.py", *session.posargs)
 
 
 @nox.session

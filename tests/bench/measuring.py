@@ -1,0 +1,83 @@
+"""Measuring contenders in turn, so that a slow minute of the machine hits all of them alike."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+__all__ = ["Batch", "Figures", "awaited", "interleaved", "once", "repeated"]
+
+Batch = Callable[[int], float]
+"""Does something so many times; the seconds that it took."""
+
+SHORTEST_BATCH = 0.001
+"""Seconds; below this the clock and the loop round the calls would show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Seconds a call, over the rounds."""
+
+    median: float
+    minimum: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Figures:
+        """The figures of some rounds."""
+        return cls(statistics.median(seconds), min(seconds))
+
+
+def repeated(call: Callable[[], Any]) -> Batch:
+    """A plain call as a batch."""
+
+    def batch(number: int) -> float:
+        start = time.perf_counter()
+        for _ in repeat(None, number):
+            call()
+        return time.perf_counter() - start
+
+    return batch
+
+
+def awaited(loop: asyncio.AbstractEventLoop, call: Callable[[], Awaitable[Any]]) -> Batch:
+    """A coroutine function as a batch: many calls in one task, as in a busy server."""
+
+    async def task(number: int) -> float:
+        start = time.perf_counter()
+        for _ in repeat(None, number):
+            await call()
+        return time.perf_counter() - start
+
+    return lambda number: loop.run_until_complete(task(number))
+
+
+def once(measure: Callable[[], float]) -> Batch:
+    """What measures itself, such as the start of a process: one at a time, whatever is asked."""
+    return lambda number: sum(measure() for _ in range(number))
+
+
+def calibrated(batch: Batch) -> int:
+    """How many calls fill the shortest batch; the calls made here also warm everything up."""
+    number = 1
+    while min(batch(number) for _ in range(3)) < SHORTEST_BATCH:
+        number *= 2
+    return number
+
+
+def interleaved(contenders: Mapping[str, Batch], rounds: int) -> dict[str, Figures]:
+    """Measure in turn: A B C, A B C, ... Garbage is collected between rounds."""
+    numbers = {name: calibrated(batch) for name, batch in contenders.items()}
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        gc.collect()
+        gc.disable()
+        for name, batch in contenders.items():
+            found[name].append(batch(numbers[name]) / numbers[name])
+        gc.enable()
+    return {name: Figures.of(seconds) for name, seconds in found.items()}
