@@ -97,8 +97,12 @@ class Binder:
         Raises:
             TypeError: The call does not fit the function; the text is the function's own.
         """
-        bound = self.twin(*args, **kwargs)
+        bound = self.variables(args, kwargs)
         return tuple([(name, bound[name]) for name in self.kept])
+
+    def variables(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """As `bind`, of all parameters, those too that `bind` leaves out."""
+        return self.twin(*args, **kwargs)
 
     def without(self, ignored: Iterable[str]) -> Binder:
         """The same function bound, with these parameters left out of what `bind` gives."""

@@ -117,7 +117,11 @@ class FunctionKeys:
             lively=bool(self.depends_on),
         )
 
-    def digest(  # noqa: PLR0913 - they are the options of one call
+    def digest(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> str:
+        """The digest of one call, 64 hex digits; arguments and errors as of `asked`."""
+        return self.asked(args, kwargs, **how)[0]
+
+    def asked(  # noqa: PLR0913 - they are the options of one call
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -127,8 +131,8 @@ class FunctionKeys:
         files: bool = True,
         project: tuple[str, ...] = (),
         secret: bytes | None = None,
-    ) -> str:
-        """The digest of one call, 64 hex digits.
+    ) -> tuple[str, ResultType]:
+        """The digest of one call, 64 hex digits, and the type of its result.
 
         Args:
             args: The positional arguments, the instance or class of a method first.
@@ -146,24 +150,23 @@ class FunctionKeys:
         """
         subject = self.subject(args, kwargs)
         plan = self.planner.plan(subject, project, files=files)
+        references = self.planner.references if files else self.planner.quick
         state = plan.state.copy()
         update = state.update
         if namespace or sample is not None:
-            update(
-                b"+"
-                + encode((namespace, sample), path="namespace", references=self.planner.references)
-            )
+            update(b"+" + encode((namespace, sample), path="namespace", references=references))
         if plan.lively:
             for name, what in self.changing(plan, subject, files=files):
                 if isinstance(what, bytes):
                     update(framed_piece(name, what))
         update(b".")
-        references = self.planner.references if files else self.planner.quick
-        for name, value in self.bound(plan, args, kwargs):
+        variables = plan.binder.variables(args, kwargs)
+        for name, value in self.counting(plan, variables, args, kwargs):
             feed(update, value, path=name, references=references, files=files)
+        result = self.result_of(plan, variables)
         if secret is None:
-            return str(state.hexdigest())
-        return hmac.digest(secret, state.digest(), "sha256").hex()
+            return state.hexdigest(), result
+        return hmac.digest(secret, state.digest(), "sha256").hex(), result
 
     def key(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> CacheKey:
         """As `digest`, with the parts it was made of and what it cannot see."""
@@ -197,7 +200,8 @@ class FunctionKeys:
         }
         if sample is not None:
             call["sample"] = encode(sample, path="sample", references=references)
-        for name, value in self.bound(plan, args, kwargs):
+        variables = plan.binder.variables(args, kwargs)
+        for name, value in self.counting(plan, variables, args, kwargs):
             label = name if name == "key" else f"argument {name}"
             call[label] = canonical_digest(value, path=name, references=references, files=files)
             if is_type(value):
@@ -224,15 +228,7 @@ class FunctionKeys:
     def result_type(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ResultType:
         """The type of the result of one call, and the classes that the call declares."""
         plan = self.planner.plan(self.subject(args, kwargs), (), files=True)
-        fixed = self.declaration.fixed()
-        bound = self.planner.binder.bind(args, kwargs)
-        types_given = tuple(value for _, value in bound if is_type(value))
-        result = plan.result_types.get(types_given)
-        if result is None or fixed is None:
-            declared = self.declaration.of_call(bound)
-            found = classes_within((declared, *types_given, *plan.reading.classes.values()))
-            result = plan.result_types[types_given] = ResultType(declared, tuple(found))
-        return result
+        return self.result_of(plan, plan.binder.variables(args, kwargs))
 
     # What lies below.
 
@@ -242,13 +238,27 @@ class FunctionKeys:
             return None
         return args[0] if args else kwargs.get(self.planner.binder.names[0])
 
-    def bound(
-        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[str, object], ...]:
+    def counting(
+        self,
+        plan: Plan,
+        variables: dict[str, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Iterable[tuple[str, object]]:
         """The arguments that count, or what stands for them."""
         if self.by is not None:
             return (("key", self.by(*args, **kwargs)),)
-        return plan.binder.bind(args, kwargs)
+        return [(name, variables[name]) for name in plan.binder.kept]
+
+    def result_of(self, plan: Plan, variables: dict[str, Any]) -> ResultType:
+        """The type of the result of a call that was bound; known for each choice of types."""
+        given = tuple([value for value in variables.values() if is_type(value)])
+        result = plan.result_types.get(given)
+        if result is None or plan.declared is None:
+            declared = self.declaration.of_call(variables.items())
+            found = classes_within((declared, *given, *plan.reading.classes.values()))
+            result = plan.result_types[given] = ResultType(declared, tuple(found))
+        return result
 
     def changing(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:
         """The pieces that are made at each call, arguments aside."""

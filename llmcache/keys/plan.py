@@ -30,6 +30,7 @@ class Plan:
         state: A hash fed with all of it that stays.
         binder: Binds the arguments that count.
         lively: Whether anything besides the arguments is made anew at each call.
+        declared: The type of every result; None: it depends on the call.
         result_types: What is known of results, by the types that a call passes.
     """
 
@@ -37,6 +38,7 @@ class Plan:
     state: Any
     binder: Binder
     lively: bool
+    declared: Any
     result_types: dict[tuple[Any, ...], ResultType] = field(default_factory=dict)
 
 
@@ -130,4 +132,4 @@ class Planner:
             left_out.add(self.binder.names[0])
         state = reading.state(FORMAT)
         lively = bool(reading.live or reading.own or self.lively)
-        return Plan(reading, state, self.binder.without(left_out), lively)
+        return Plan(reading, state, self.binder.without(left_out), lively, declared)
