@@ -6,11 +6,17 @@ from typing import Any
 
 import click
 
+from llmcache.cli.clear import clear
 from llmcache.cli.config import config
 from llmcache.cli.demo import demo
+from llmcache.cli.explain import explain
+from llmcache.cli.export import export_, import_
+from llmcache.cli.ls import ls
 from llmcache.cli.options import colour_wanted
 from llmcache.cli.path import path
 from llmcache.cli.problems import plainly
+from llmcache.cli.prune import prune
+from llmcache.cli.show import show
 
 __all__ = ["llmcache"]
 
@@ -35,5 +41,5 @@ def llmcache(ctx: click.Context) -> None:
     ctx.color = colour_wanted()
 
 
-for command in (demo, path, config):
+for command in (demo, ls, show, explain, clear, prune, export_, import_, path, config):
     llmcache.add_command(command)

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from llmcache import settings
-from llmcache.backends.base import Backend
+from llmcache.backends.base import Backend, Listed, Listing, able
 from llmcache.backends.url import open_backend
+from llmcache.cli.filters import Filter
 from llmcache.errors import ConfigurationError
 from llmcache.subject import backend_of
 
-__all__ = ["file_of", "opened"]
+__all__ = ["absence", "file_of", "lines_of", "now", "opened"]
 
 
 @contextlib.contextmanager
@@ -47,3 +50,35 @@ def file_of(backend: Any) -> Path | None:
     if path is None and hasattr(backend, "far"):
         return file_of(backend.far)
     return None if path is None else Path(path)
+
+
+def absence(backend: Backend) -> str | None:
+    """Why there is nothing to read, in words; None: there may be. Opens and makes nothing."""
+    file = file_of(backend)
+    if file is not None and not file.exists():
+        return f"Nothing is stored yet: {file} does not exist."
+    if backend.description == "memory://":
+        return "memory:// belongs to one process: what others keep there cannot be seen from here."
+    return None
+
+
+def lines_of(backend: Backend, wanted: Filter) -> Iterator[Listed]:
+    """The lines of a store that a filter leaves in, the newest first.
+
+    Raises:
+        click.ClickException: Where the backend cannot list what it holds.
+    """
+    if absence(backend) is not None:
+        return
+    listing = able(backend, Listing)
+    if listing is None:
+        raise click.ClickException(f"{backend.description} cannot list what it holds.")
+    moment = now()
+    for listed in listing.entries():
+        if wanted.admits(listed, moment):
+            yield listed
+
+
+def now() -> float:
+    """Seconds since 1970, by the clock of the settings."""
+    return settings.current().clock.time()

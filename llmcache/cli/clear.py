@@ -1,0 +1,110 @@
+"""`llmcache clear`: forget entries."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcache.cli.filters import Filter, filter_options
+from llmcache.cli.options import backend_option, json_option
+
+if TYPE_CHECKING:
+    from llmcache.backends.base import Backend, Scope
+
+__all__ = ["clear"]
+
+
+@click.command(short_help="Forget entries.")
+@filter_options
+@click.option("--all", "everything", is_flag=True, help="All entries.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be forgotten.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@backend_option
+@json_option
+def clear(  # noqa: PLR0913 - one parameter an option
+    backend: str | None,
+    wanted: Filter,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Forget entries. What is being computed for them right now is not stored afterwards.
+
+    It wants a filter or --all, and --yes where nobody can be asked.
+    """
+    import json  # noqa: PLC0415 - not for `--help`
+
+    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+
+    refuse_unclear(wanted, everything=everything, sure=dry_run or yes)
+    with opened(backend) as store:
+        why_nothing = absence(store)
+        doomed = counted(store, wanted)
+        if not (dry_run or yes or not doomed):
+            print_doomed(doomed, "would be forgotten")
+            click.confirm("Forget them?", abort=True, err=True)
+        gone = 0 if dry_run else forget(store, wanted, doomed)
+    if as_json:
+        functions = {
+            f"{scope.namespace}:{scope.function}": count for scope, count in doomed.items()
+        }
+        told = {"found": doomed.total(), "cleared": gone, "functions": functions}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    elif why_nothing is not None:
+        click.echo(why_nothing, err=True)
+    elif dry_run:
+        print_doomed(doomed, "would be forgotten")
+    else:
+        click.echo(f"Forgot {gone:,} entries.")
+
+
+def refuse_unclear(wanted: Filter, *, everything: bool, sure: bool) -> None:
+    """Do nothing for a command that could mean too much.
+
+    Raises:
+        click.UsageError: Neither filter nor `--all`, both, or nobody to ask.
+    """
+    if wanted.empty and not everything:
+        raise click.UsageError("Nothing was cleared: give a filter, such as --function, or --all.")
+    if everything and not wanted.empty:
+        raise click.UsageError("Nothing was cleared: give a filter or --all, not both.")
+    if not sure and not sys.stdin.isatty():
+        raise click.UsageError("Nothing was cleared: nobody can be asked here, so give --yes.")
+
+
+def counted(store: Backend, wanted: Filter) -> Counter[Scope]:
+    """How many entries are meant, by function."""
+    from llmcache.cli.stores import lines_of  # noqa: PLC0415 - not for `--help`
+
+    return Counter(listed.entry.scope for listed in lines_of(store, wanted))
+
+
+def print_doomed(doomed: Counter[Scope], what: str) -> None:
+    """How many of which function, on the error stream."""
+    for scope, count in doomed.most_common():
+        name = f"{scope.namespace}: {scope.function}" if scope.namespace else scope.function
+        click.echo(f"{count:>9,}  {name}", err=True)
+    click.echo(f"{doomed.total():>9,}  {what}", err=True)
+
+
+def forget(store: Backend, wanted: Filter, doomed: Counter[Scope]) -> int:
+    """Remove them; whole functions in one step each. How many there were."""
+    from llmcache.backends.base import Epochs, able  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import lines_of  # noqa: PLC0415 - as above
+
+    epochs = able(store, Epochs)
+    if epochs is not None and wanted.whole_scopes:
+        return sum(epochs.clear(scope) for scope in doomed)
+    gone = 0
+    with progress(doomed.total(), "clearing") as advance:
+        for listed in lines_of(store, wanted):
+            key, scope = listed.key, listed.entry.scope
+            gone += epochs.invalidate(key, scope) if epochs is not None else store.delete(key)
+            advance()
+    return gone

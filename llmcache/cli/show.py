@@ -1,0 +1,107 @@
+"""`llmcache show KEY`: one entry, with its answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmcache.cli.filters import Filter
+from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.problems import FOUND_A_PROBLEM
+
+if TYPE_CHECKING:
+    from llmcache.backends.base import Backend, Listed
+
+__all__ = ["show"]
+
+NAMED_AT_MOST = 5
+
+
+@click.command(short_help="Show one entry, with its answer.")
+@click.argument("key")
+@backend_option
+@json_option
+@click.pass_context
+def show(ctx: click.Context, key: str, backend: str | None, *, as_json: bool) -> None:
+    """Show one entry: what it is, what its key is made of, and the answer.
+
+    KEY is what `ls` lists, or its first digits. Exit code 1 where no entry, or more than one,
+    begins like that, and where the answer cannot be read.
+    """
+    import json  # noqa: PLC0415 - not for `--help`
+
+    from llmcache.cli.stores import opened  # noqa: PLC0415 - as above
+
+    with opened(backend) as store:
+        told = described(store, found(store, key.lower()))
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print_entry(told)
+    if "unreadable" in told:
+        ctx.exit(FOUND_A_PROBLEM)
+
+
+def found(store: Backend, start: str) -> Listed:
+    """The one entry whose key begins like that.
+
+    Raises:
+        click.ClickException: None does, or several do.
+    """
+    from llmcache.cli.stores import absence, lines_of  # noqa: PLC0415 - not for `--help`
+
+    matches: list[Listed] = []
+    for listed in lines_of(store, Filter()):
+        if listed.key.startswith(start):
+            matches.append(listed)
+            if listed.key == start:
+                return listed
+            if len(matches) > NAMED_AT_MOST:
+                break
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise click.ClickException(absence(store) or f"No entry has a key that begins {start!r}.")
+    named = ", ".join(each.key[: max(16, len(start) + 4)] for each in matches[:NAMED_AT_MOST])
+    raise click.ClickException(f"Several keys begin {start!r}: {named}; give more digits.")
+
+
+def described(store: Backend, listed: Listed) -> dict[str, Any]:
+    """All that is known of an entry, for JSON; `unreadable` in place of an answer, with why."""
+    from llmcache import settings  # noqa: PLC0415 - not for `--help`
+    from llmcache.backends.base import Manifests, able  # noqa: PLC0415 - as above
+    from llmcache.cli.answers import plain_answer  # noqa: PLC0415 - as above
+    from llmcache.cli.ls import facts  # noqa: PLC0415 - as above
+    from llmcache.codecs import Framing, Unreadable  # noqa: PLC0415 - as above
+    from llmcache.keys.explain import decoded  # noqa: PLC0415 - as above
+
+    manifests = able(store, Manifests)
+    digest = listed.entry.manifest
+    shared = manifests.get_manifest(digest) if manifests and digest else None
+    told = facts(listed)
+    told["parts"] = (decoded(shared or b"{}") or {}) | (decoded(listed.entry.parts) or {})
+    framing = Framing(keys=settings.current().sealing_keys)
+    try:
+        told["answer"] = plain_answer(listed.key, store.get(listed.key), framing)
+    except Unreadable as error:
+        told["unreadable"] = error.reason
+    return told
+
+
+def print_entry(told: dict[str, Any]) -> None:
+    """For people: a line a fact, the parts, the answer."""
+    import json  # noqa: PLC0415 - not for `--help`
+
+    apart = ("parts", "answer", "unreadable")
+    for name, value in told.items():
+        if name not in apart:
+            click.echo(f"{name + ':':<15}{'-' if value in (None, '') else value}")
+    click.secho("\nThe key is made of", bold=True)
+    for name, digest in told["parts"].items():
+        click.echo(f"  {digest}  {name}")
+    if "unreadable" in told:
+        click.secho(f"\nThe answer cannot be read: {told['unreadable']}.", fg="yellow")
+        return
+    click.secho("\nThe answer", bold=True)
+    click.echo(json.dumps(told["answer"], indent=2, ensure_ascii=False))

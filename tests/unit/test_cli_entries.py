@@ -1,0 +1,341 @@
+"""The commands that look at entries and steer them: on an empty, a normal and a missing store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from pydantic import BaseModel, SecretStr
+
+from llmcache import SQLiteBackend, cached_structured, reset_configuration
+from llmcache.cli import llmcache
+
+
+class Line(BaseModel):
+    """A part of an answer."""
+
+    text: str
+    price: float
+
+
+class Invoice(BaseModel, extra="allow"):
+    """An answer with parts of several kinds."""
+
+    number: int
+    lines: list[Line]
+    tags: set[str]
+    secret: SecretStr = SecretStr("hush")
+
+
+def invoke(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(llmcache, arguments, catch_exceptions=False, **options)
+
+
+def read(*arguments: str) -> Any:
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@cached_structured(name="shop.invoice", version=1)
+def invoice(number: int) -> Invoice:
+    return Invoice(number=number, lines=[Line(text="tea", price=1.5)], tags={"x"}, note="é")
+
+
+@cached_structured(name="shop.word", version=1, namespace="tenant", ttl="1h")
+def word(text: str) -> str:
+    return text.upper()
+
+
+@cached_structured(name="shop.items", version=1)
+def items(text: str) -> Iterator[Line]:
+    yield from (Line(text=part, price=2) for part in text.split())
+
+
+@pytest.fixture
+def store(isolated: Path) -> Path:
+    """The default file with three invoices, a word of a tenant and a stream."""
+    for number in (1, 2, 3):
+        invoice(number)
+    word("a")
+    list(items("p q"))
+    return isolated / "llmcache.db"
+
+
+READING = [("ls",), ("prune",), ("clear", "--all", "--yes"), ("show", "ab"), ("export",)]
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
+def test_a_missing_store_is_said_and_not_made(isolated: Path, command: tuple[str, ...]) -> None:
+    result = invoke(*command)
+    assert f"{isolated / 'llmcache.db'} does not exist" in result.stderr
+    assert result.exit_code == (1 if command[0] == "show" else 0)
+    assert list(isolated.iterdir()) == []
+
+
+def test_an_empty_store_lists_nothing(tmp_path: Path) -> None:
+    with SQLiteBackend(tmp_path / "a.db") as backend:
+        backend.get("0" * 64)
+    url = f"sqlite:///{tmp_path}/a.db"
+    assert read("ls", "--backend", url) == []
+    assert invoke("ls", "--backend", url).stderr == "No entries.\n"
+    assert read("clear", "--all", "--yes", "--backend", url)["cleared"] == 0
+
+
+def test_memory_of_another_process_is_not_taken_for_an_empty_store() -> None:
+    assert "belongs to one process" in invoke("ls", "--backend", "memory://").stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_ls_lists_the_newest_first() -> None:
+    names = [line["function"] for line in read("ls")]
+    assert names == ["shop.items", "shop.word", "shop.invoice", "shop.invoice", "shop.invoice"]
+    shown = invoke("ls", "--limit", "2")
+    assert shown.stdout.splitlines()[0].split()[:3] == ["key", "function", "model"]
+    assert len(shown.stdout.splitlines()) == 3
+    assert "--limit 0 shows all" in shown.stderr
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["--function", "shop.invoice"], 3),
+        (["--function", "shop.*"], 5),
+        (["--function", "invoice"], 0),
+        (["--namespace", "tenant"], 1),
+        (["--namespace", ""], 4),
+        (["--model", "gpt*"], 0),
+        (["--older-than", "1h"], 0),
+        (["--newer-than", "1h"], 5),
+        (["--larger-than", "1MB"], 0),
+        (["--expired"], 0),
+    ],
+)
+def test_filters_narrow(options: list[str], count: int) -> None:
+    assert len(read("ls", *options)) == count
+    cleared = read("clear", "--dry-run", *options)
+    assert (cleared["found"], cleared["cleared"]) == (count, 0)
+    assert len(read("ls")) == 5
+    assert read("clear", "--yes", *options)["cleared"] == count
+    assert len(read("ls")) == 5 - count
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("option", [("--older-than", "soon"), ("--larger-than", "big")])
+def test_a_filter_that_cannot_be_read_is_wrong_usage(option: tuple[str, str]) -> None:
+    assert invoke("ls", *option).exit_code == 2
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--yes"], ["--all"], ["--function", "*"], ["--all", "--function", "*", "--yes"]],
+)
+def test_clear_without_filter_or_consent_does_nothing_but_say_so(options: list[str]) -> None:
+    result = invoke("clear", *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Nothing was cleared" in result.stderr
+    assert len(read("ls")) == 5
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("answer", "left", "code"), [("n\n", 5, 1), ("y\n", 0, 0)])
+def test_clear_asks_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, answer: str, left: int, code: int
+) -> None:
+    monkeypatch.setattr(sys.modules["llmcache.cli.clear"], "sys", Terminal)
+    result = invoke("clear", "--all", input=answer)
+    assert result.exit_code == code
+    assert "5  would be forgotten" in result.stderr
+    assert len(read("ls")) == left
+
+
+class Terminal:
+    """Stands for `sys` on a terminal."""
+
+    class stdin:  # noqa: N801 - as in sys
+        """A terminal."""
+
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_cleared_is_called_again() -> None:
+    assert invoice.cache_info().currsize == 3
+    assert read("clear", "--function", "shop.invoice", "--yes")["cleared"] == 3
+    before = invoice.cache_info().misses
+    invoice(1)
+    assert invoice.cache_info().misses == before + 1
+
+
+@pytest.mark.usefixtures("store")
+def test_show_gives_the_answer_as_json_without_the_classes() -> None:
+    key = invoice.cache_key(1).digest
+    told = read("show", key)
+    assert told["answer"] == {
+        "number": 1,
+        "lines": [{"text": "tea", "price": 1.5}],
+        "tags": ["x"],
+        "secret": "**********",
+        "note": "é",
+    }
+    assert told["function"] == "shop.invoice"
+    assert told["parts"].keys() >= {"argument number", "function", "response model Invoice"}
+    assert read("show", key[:10])["key"] == key
+    assert '"number": 1' in invoke("show", key.upper()).stdout
+
+
+@pytest.mark.usefixtures("store")
+def test_show_gives_a_stream_as_a_list() -> None:
+    answer = read("show", items.cache_key("p q").digest)["answer"]
+    assert answer == [{"text": "p", "price": 2.0}, {"text": "q", "price": 2.0}]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("start", "text"), [("", "Several keys"), ("xyz", "No entry")])
+def test_show_wants_one_entry(start: str, text: str) -> None:
+    result = invoke("show", start)
+    assert result.exit_code == 1
+    assert text in result.stderr
+
+
+def test_show_of_a_damaged_value_shows_the_rest(store: Path) -> None:
+    key = invoice.cache_key(1).digest
+    with sqlite3.connect(store) as raw:
+        raw.execute("UPDATE entry SET value = zeroblob(10) WHERE key = ?", (key,))
+    raw.close()
+    reset_configuration()  # forgets the copies in memory
+    result = invoke("show", key)
+    assert result.exit_code == 1
+    assert "shop.invoice" in result.stdout
+    assert "cannot be read: it is damaged" in result.stdout
+
+
+def test_a_sealed_answer_is_shown_only_with_its_key(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMCACHE_ENCRYPTION_KEY", "A" * 43 + "=")
+    reset_configuration()
+    invoice(1)
+    (line,) = read("ls")
+    assert read("show", line["key"])["answer"]["number"] == 1
+    monkeypatch.delenv("LLMCACHE_ENCRYPTION_KEY")
+    reset_configuration()
+    result = invoke("show", line["key"])
+    assert result.exit_code == 1
+    assert "it is sealed" in result.stdout
+
+
+def test_prune_removes_what_has_expired(store: Path) -> None:
+    with sqlite3.connect(store) as raw:
+        raw.execute("UPDATE entry SET expires = 5 WHERE function = 'shop.word'")
+    raw.close()
+    assert read("prune")["removed"] == 1
+    assert "Removed 0 entries" in invoke("prune").stdout
+
+
+@pytest.mark.usefixtures("store")
+def test_an_export_is_sorted_and_the_same_each_time(tmp_path: Path) -> None:
+    first = invoke("export").stdout
+    invoke("export", str(tmp_path / "e.jsonl"))
+    assert (tmp_path / "e.jsonl").read_text() == first
+    assert (tmp_path / "e.jsonl").stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in first.splitlines()]
+    keys = [line["key"] for line in lines if "key" in line]
+    assert keys == sorted(keys)
+    assert len(keys) == 5
+    assert len(lines) == 8
+
+
+@pytest.mark.usefixtures("store")
+def test_an_import_makes_all_of_them_hits(tmp_path: Path) -> None:
+    exported = invoke("export").stdout
+    url = f"sqlite:///{tmp_path}/other.db"
+    done = invoke("import", "-", "--json", "--backend", url, input=exported)
+    assert json.loads(done.stdout) == {"stored": 5, "older": 0, "ended": 0}
+    again = invoke("import", "-", "--json", "--backend", url, input=exported)
+    assert json.loads(again.stdout) == {"stored": 0, "older": 5, "ended": 0}
+    assert invoke("export", "--backend", url).stdout == exported
+
+
+def test_an_import_where_one_line_is_bad_stores_nothing(store: Path, tmp_path: Path) -> None:
+    lines = invoke("export").stdout.splitlines()
+    url = f"sqlite:///{tmp_path}/other.db"
+    for bad in (
+        lines[4].replace("shop", "shoq"),
+        lines[4][:-9],
+        "[]",
+        '{"check": 1}',
+        swapped(lines[4], lines[5]),
+    ):
+        file = tmp_path / "bad.jsonl"
+        file.write_text("\n".join([*lines[:4], bad, *lines[5:]]))
+        result = invoke("import", str(file), "--backend", url)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: Nothing was imported: line 5: ")
+    assert not (tmp_path / "other.db").exists()
+
+
+def swapped(line: str, other: str) -> str:
+    """A line whose check fits and whose value belongs to another key."""
+    from llmcache.cli.records import line_of
+
+    facts = json.loads(line)
+    del facts["check"]
+    return line_of({**facts, "value": json.loads(other)["value"]})
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module of a user's, in the current directory."""
+    (tmp_path / "shop_module.py").write_text(
+        "from llmcache import cached_structured\n"
+        "@cached_structured\n"
+        "def ask(text: str, size: int = 1) -> str:\n    return text * size\n"
+        "@cached_structured\n"
+        "async def aask(text: str) -> str:\n    return text\n"
+        "plain = len\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield "shop_module"
+    sys.modules.pop("shop_module", None)
+
+
+def test_explain_says_why_a_call_misses_and_that_another_hits(module: str) -> None:
+    assert read("explain", f"{module}:ask", '["a"]')["status"] == "miss"
+    sys.modules[module].ask("a")
+    assert read("explain", f"{module}:ask", '{"text": "a"}')["status"] == "hit"
+    missed = read("explain", f"{module}:ask", '["a", 2]')
+    assert missed["differences"] == ["argument size differs"]
+    assert "argument size differs" in invoke("explain", f"{module}:ask", '["a", 2]').stdout
+    assert read("explain", f"{module}:aask", '["a"]')["status"] == "miss"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "text"),
+    [
+        ("ask", "[]", "is not MODULE:FUNCTION"),
+        ("no_such_module:ask", "[]", "is not to be had"),
+        ("shop_module:none", "[]", "is not to be had"),
+        ("shop_module:plain", "[]", "is not decorated"),
+        ("shop_module:ask", "nonsense", "are not JSON"),
+        ("shop_module:ask", "3", "neither an array nor an object"),
+        ("shop_module:ask", "[]", "cannot be called like that"),
+    ],
+)
+def test_explain_of_what_there_is_not_is_wrong_usage(
+    module: str, function: str, arguments: str, text: str
+) -> None:
+    result = invoke("explain", function, arguments)
+    assert result.exit_code == 2
+    assert text in result.stderr
