@@ -63,6 +63,13 @@ def isolated(
     forget_settings()
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No coverage in the interpreters that this test starts: it imports modules of its own."""
+    for variable in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(variable)
+
+
 @pytest.fixture(params=["sync", "async"])
 def mode(request: pytest.FixtureRequest) -> str:
     """Both ways of calling: a behaviour test that takes it runs once as each."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,13 +43,6 @@ def modules_in(trace: str) -> set[str]:
     """The top-level modules of an import-time trace."""
     lines = (line.rpartition("|")[2].strip() for line in trace.splitlines() if "|" in line)
     return {line.partition(".")[0] for line in lines}
-
-
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No coverage in the interpreters started here: it imports modules of its own."""
-    for variable in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(variable)
 
 
 @pytest.mark.usefixtures("unmeasured")

@@ -297,6 +297,7 @@ backend.{}
     assert run(f"{program.format('blocking')}print(backend.get('0' * 64))", tmp_path) == repr(ENTRY)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_importing_the_table_imports_no_backend(tmp_path: Path) -> None:
     program = """
 import sys, llmcache.backends, llmcache.testing, llmcache.backends.url
