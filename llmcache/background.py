@@ -7,6 +7,7 @@ abandoned: the threads are daemons, and a lease that nobody renews ends by itsel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import os
@@ -37,7 +38,7 @@ class Refreshes:
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's refreshes are the parent's."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.running: set[Hashable] = set()
         self.failed: dict[Hashable, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +76,18 @@ class Refreshes:
             if self.threads == THREADS:
                 return
             self.threads += 1
-        threading.Thread(target=self.work_off, name="llmcache-refresh", daemon=True).start()
+        try:
+            threading.Thread(target=self.work_off, name="llmcache-refresh", daemon=True).start()
+        except RuntimeError as error:  # at the end of the interpreter; the caller has his answer
+            self.give_up(error)
+
+    def give_up(self, error: RuntimeError) -> None:
+        """No thread is to be had: what waits is left for a later call."""
+        with self.lock:
+            self.threads -= 1
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.over(self.waiting.get_nowait()[0], error)
 
     def work_off(self) -> None:
         """A thread: take work until there is none."""
@@ -104,13 +116,11 @@ class Refreshes:
         task.add_done_callback(self.tasks.discard)
 
     async def arun(self, key: Hashable, work: Callable[[], Awaitable[object]]) -> None:
-        """One task."""
+        """One task; over also when it is cancelled, or thrown away with its loop."""
+        failed = None
         try:
             await work()
-        except asyncio.CancelledError:
-            self.over(key, None)
-            raise
         except Exception as error:  # noqa: BLE001 - logged; there is no caller to raise to
-            self.over(key, error)
-        else:
-            self.over(key, None)
+            failed = error
+        finally:
+            self.over(key, failed)

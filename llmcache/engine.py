@@ -1,38 +1,31 @@
-"""The two drivers: what `flow` says is to be done, done with calls, and done with `await`.
+"""One call answered, in two colours that stand side by side and differ in `await` alone.
 
-They stand side by side and differ in `await` alone. What a call comes to is decided in
-`verdicts`, what happens on a miss in `flow`; only here is anything carried out.
+What a call comes to is decided in `verdicts`, what happens on a miss in `flow`, and that is
+carried out by `driving`; here it is looked up, led or followed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
-import os
-import time
-from collections.abc import AsyncGenerator, Callable, Generator, Hashable, Iterator
-from concurrent.futures import wait
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
-from llmcache.backends.patience import patience
 from llmcache.background import Refreshes
-from llmcache.flight import Abandoned, Alone, Flight, Flights, Follow, Lead
-from llmcache.flow import Ask, Compute, Pause, Step, lead, store_items
+from llmcache.delivery import adeliver, ajoined, deliver, flights, joined, live, opened
+from llmcache.driving import adrive, drive
+from llmcache.flight import Abandoned, Alone, Flight, Follow, Lead, running_loop
+from llmcache.flow import lead
+from llmcache.following import Late, afollow, follow
 from llmcache.looking import alook, look
-from llmcache.question import ASYNC_ITEMS, AWAITED, ITEMS, Answer, Question
-from llmcache.streams import AsyncSharedStream, Gone, Items, LiveStreams, SharedStream
-from llmcache.verdicts import Serve, for_follower, for_leader, stale_after, verdict
+from llmcache.question import AWAITED, Answer, Question
+from llmcache.streams import AsyncSharedStream, SharedStream
+from llmcache.verdicts import Serve, count_raised, for_caller, for_follower, stale_after, verdict
 
 __all__ = ["aanswer", "afly", "answer", "drop", "fly"]
 
-flights: Flights[Answer] = Flights()
-live = LiveStreams()
 refreshes = Refreshes()
-AGAIN = Answer(None, outdated=True)
-Steps = Generator[Step, Any, Any]
-os.register_at_fork(after_in_child=live.begin_anew)
 
 
 def drop(outdated: Callable[[Hashable], bool]) -> None:
@@ -52,89 +45,70 @@ def answer(question: Question) -> Any:
         BackendError: With `on_backend_error="raise"`, when the store fails.
         BaseException: Whatever the user's function raises, unchanged.
     """
+    try:
+        return answered(question)
+    except BaseException as error:
+        count_raised(question, error)
+        raise
+
+
+def answered(question: Question) -> Any:
+    """As `answer`; a call that raises is not counted yet."""
     decided = verdict(question, look(question))
     if isinstance(decided, Serve):
         if decided.refresh:
-            refreshes.begin(question.seat, lambda: fly(question))
+            begin_refresh(question, decided.value)
         return decided.value
-    running = None if question.anew else live.find(question.seat)
+    running = joined(question)
     if running is not None:
         return presented(question, for_follower(question, Answer(running)))
     try:
-        landed, ours = fly(question)
+        landed = fly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
     if inspect.isawaitable(landed.value):
-        return awaited(question, landed.value)
-    told = for_leader(question, decided, landed) if ours else for_follower(question, landed)
-    return presented(question, told)
+        return aanswer(awaiting(question, Unawaited(landed.value)))
+    return presented(question, for_caller(question, decided, landed))
 
 
-def fly(question: Question) -> tuple[Answer, bool]:
-    """Compute, or wait for who computes; the answer, and whether the call was ours."""
+def fly(question: Question) -> Answer:
+    """Compute, or wait for who computes: then `question.follows`."""
+    landed: Answer
     while True:
         match flights.join(question.seat, None, anew=question.anew):
             case Alone():
-                return opened(question, drive(question, lead(question, follow=False))), True
+                return alone(question)
             case Lead(flight):
+                question.follows = False
                 with flights.leading(flight):
                     landed = opened(question, drive(question, lead(question)))
                     if not inspect.isawaitable(landed.value):
                         flights.land(flight, landed)
-                return landed, True
-            case Follow(flight):
-                followed = follow(question, flight)
-                if followed is None:
-                    return opened(question, drive(question, lead(question, follow=False))), True
-                if not followed.outdated:
-                    return followed, False
+                return landed
+            case Follow() as place:
+                question.follows = True
+                try:
+                    landed = follow(flights, place, question.plan.settings.max_wait)
+                except Abandoned:
+                    continue
+                except Late:
+                    return alone(question)
+                if not landed.outdated:
+                    return landed
 
 
-def follow(question: Question, flight: Flight[Answer]) -> Answer | None:
-    """The leader's answer, outdated where it went away; None when waited for long enough."""
-    try:
-        done, _ = wait((flight.future,), question.plan.settings.max_wait)
-        return flight.future.result() if done else None
-    except Abandoned:
-        return AGAIN
-    finally:
-        flights.leave(flight)
+def alone(question: Question) -> Answer:
+    """Compute without waiting for anybody."""
+    question.follows = False
+    return opened(question, drive(question, lead(question, follow=False)))
 
 
-def drive(question: Question, steps: Steps) -> Any:
-    """Carry out steps until they come to a result."""
-    came, error = None, None
-    while True:
-        try:
-            step = steps.send(came) if error is None else steps.throw(error)
-        except StopIteration as end:
-            return end.value
-        came, error = None, None
-        try:
-            came = carry_out(question, step)
-        except BaseException as raised:  # noqa: BLE001 - thrown in, and out again unless handled
-            error = raised
-
-
-def carry_out(question: Question, step: Step) -> Any:
-    """Do one step."""
-    match step:
-        case Ask(operation, arguments, named):
-            with bounded(question):
-                return question.plan.store.run(operation, *arguments, **named)
-        case Pause(seconds):
-            time.sleep(seconds)
-        case Compute():
-            return question.function()
-    return None
-
-
-def deliver(question: Question, stream: SharedStream) -> Iterator[Any]:
-    """One reader of a running stream, as a generator of the user's."""
-    try:
-        yield from stream.read()
-    except Gone:
-        yield from answer(question)
+def renew(question: Question) -> None:
+    """A refresh in a thread; a stream is read to its end, where it is stored."""
+    value = fly(question).value
+    if isinstance(value, SharedStream):
+        for _ in value.read():
+            pass
 
 
 # ---- async ---------------------------------------------------------------------------------
@@ -142,162 +116,128 @@ def deliver(question: Question, stream: SharedStream) -> Iterator[Any]:
 
 async def aanswer(question: Question) -> Any:
     """As `answer`, async."""
+    try:
+        return await aanswered(question)
+    except BaseException as error:
+        count_raised(question, error)
+        raise
+
+
+async def aanswered(question: Question) -> Any:
+    """As `answered`, async."""
     decided = verdict(question, await alook(question))
     if isinstance(decided, Serve):
         if decided.refresh:
-            refreshes.abegin(question.seat, lambda: afly(question))
+            refreshes.abegin(question.seat, lambda: arenew(question))
         return decided.value
-    running = None if question.anew else live.find(question.seat)
+    running = await ajoined(question)
     if running is not None:
         return presented(question, for_follower(question, Answer(running)))
     try:
-        landed, ours = await afly(question)
+        landed = await afly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
-    told = for_leader(question, decided, landed) if ours else for_follower(question, landed)
-    return presented(question, told)
+    return presented(question, for_caller(question, decided, landed))
 
 
-async def afly(question: Question) -> tuple[Answer, bool]:
+async def afly(question: Question) -> Answer:
     """As `fly`, async: the work is a task of its own, so that no one caller's end is its end."""
+    landed: Answer
     loop = asyncio.get_running_loop()
     while True:
         match flights.join(question.seat, loop, anew=question.anew):
             case Alone():
-                return opened(question, await adrive(question, lead(question, follow=False))), True
+                return await aalone(question)
             case Lead(flight):
+                question.follows = False
                 flight.task = loop.create_task(alead(question, flight))
-                landed = await afollow(flight, None)
-                if landed is AGAIN:
-                    await flight.task  # raises what ended it: a cancellation of its own, an exit
-                if landed is not None:
-                    return landed, True
-            case Follow(flight):
-                landed = await afollow(flight, question.plan.settings.max_wait)
-                if landed is None:
-                    steps = lead(question, follow=False)
-                    return opened(question, await adrive(question, steps)), True
+                flight.task.add_done_callback(heard)
+                try:
+                    return await afollow(flights, Follow(flight), None)
+                except Abandoned:
+                    return await flight.task  # raises what ended it: a cancellation, an exit
+            case Follow() as place:
+                question.follows = True
+                try:
+                    landed = await afollow(flights, place, question.plan.settings.max_wait)
+                except Abandoned:
+                    continue
+                except Late:
+                    return await aalone(question)
                 if not landed.outdated:
-                    return landed, False
+                    return landed
 
 
-async def alead(question: Question, flight: Flight[Answer]) -> None:
-    """The task that computes; how it ends is told through the flight alone."""
-    with contextlib.suppress(Exception), flights.leading(flight):
-        flights.land(flight, opened(question, await adrive(question, lead(question))))
+async def aalone(question: Question) -> Answer:
+    """As `alone`, async."""
+    question.follows = False
+    return opened(question, await adrive(question, lead(question, follow=False)))
 
 
-async def afollow(flight: Flight[Answer], seconds: float | None) -> Answer | None:
-    """As `follow`, async."""
-    landing = asyncio.wrap_future(flight.future)
-    try:
-        done, _ = await asyncio.wait((landing,), timeout=seconds)
-        return landing.result() if done else None
-    except Abandoned:
-        return AGAIN
-    finally:
-        landing.cancel()
-        flights.leave(flight)
+async def alead(question: Question, flight: Flight[Answer]) -> Answer:
+    """The task that computes; how it ends is told through the flight."""
+    with flights.leading(flight):
+        landed = opened(question, await adrive(question, lead(question)))
+        flights.land(flight, landed)
+        return landed
 
 
-async def adrive(question: Question, steps: Steps) -> Any:
-    """As `drive`, async."""
-    came, error = None, None
-    while True:
-        try:
-            step = steps.send(came) if error is None else steps.throw(error)
-        except StopIteration as end:
-            return end.value
-        came, error = None, None
-        try:
-            came = await acarry_out(question, step)
-        except BaseException as raised:  # noqa: BLE001 - thrown in, and out again unless handled
-            error = raised
+def heard(task: asyncio.Task[Answer]) -> None:
+    """The flight has told how it ended: the task's own exception is no news to the loop."""
+    if not task.cancelled():
+        task.exception()
 
 
-async def acarry_out(question: Question, step: Step) -> Any:
-    """As `carry_out`, async."""
-    match step:
-        case Ask(operation, arguments, named):
-            with bounded(question):
-                return await question.plan.store.arun(operation, *arguments, **named)
-        case Pause(seconds):
-            await asyncio.sleep(seconds)
-        case Compute():
-            return await question.function()
-    return None
-
-
-async def adeliver(question: Question, stream: AsyncSharedStream) -> AsyncGenerator[Any, None]:
-    """As `deliver`, async."""
-    try:
-        async with contextlib.aclosing(stream.read()) as items:
-            async for item in items:
-                yield item
-    except Gone:
-        async for item in await aanswer(question):
-            yield item
+async def arenew(question: Question) -> None:
+    """As `renew`, async."""
+    value = (await afly(question)).value
+    if isinstance(value, AsyncSharedStream):
+        async for _ in value.read():
+            pass
 
 
 # ---- both ----------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def bounded(question: Question) -> Iterator[None]:
-    """Let storage take what is left of this call's patience, and count what it took."""
-    monotonic = question.plan.settings.clock.monotonic
-    started = monotonic()
-    try:
-        with patience(max(question.patience, 0.0)):
-            yield
-    finally:
-        question.patience -= monotonic() - started
-
-
-def opened(question: Question, landed: Answer) -> Answer:
-    """Where the function returned a stream: the stream, running, for all who ask meanwhile."""
-    source, turn, seconds = landed.value, landed.turn, landed.seconds
-    if turn is None or inspect.isawaitable(source):
-        return landed
-    stream: SharedStream | AsyncSharedStream
-    if isinstance(source, Iterator):
-
-        def finish(items: Items) -> None:
-            drive(question, store_items(question, items, turn, seconds, ITEMS))
-
-        stream = SharedStream(
-            source, question.codec, finish, lambda: live.end(question.seat, stream)
-        )
-    else:
-
-        async def afinish(items: Items) -> None:
-            await adrive(question, store_items(question, items, turn, seconds, ASYNC_ITEMS))
-
-        stream = AsyncSharedStream(
-            source, question.codec, afinish, lambda: live.end(question.seat, stream)
-        )
-    live.begin(question.seat, stream)
-    return replace(landed, value=stream)
-
-
 def presented(question: Question, value: Any) -> Any:
     """What the caller is given: a running stream as a generator, all else as it is."""
     if isinstance(value, SharedStream):
-        return deliver(question, value)
+        return deliver(question, value, answer)
     if isinstance(value, AsyncSharedStream):
-        return adeliver(question, value)
+        return adeliver(question, value, aanswer)
     return value
 
 
-async def awaited(question: Question, awaitable: Any) -> Any:
-    """Answer for a plain function that returned an awaitable: as for a coroutine function."""
+def begin_refresh(question: Question, value: Any) -> None:
+    """Compute anew behind the caller: in a thread, or in the loop that awaits `value`."""
+    if not inspect.isawaitable(value):
+        refreshes.begin(question.seat, lambda: renew(question))
+    elif running_loop() is not None:
+        later = awaiting(question, question.function)
+        refreshes.abegin(question.seat, lambda: arenew(later))
 
-    async def result() -> Any:
-        return await awaitable
 
-    try:
-        return await aanswer(replace(question, function=result, mark=AWAITED))
-    finally:
-        # Another caller's may have been awaited instead; one that never was would warn.
-        if inspect.iscoroutine(awaitable):
-            awaitable.close()
+def awaiting(question: Question, function: Callable[[], Any]) -> Question:
+    """The question of a plain function that returned an awaitable: as of a coroutine function."""
+    awaited = replace(question, function=function, mark=AWAITED, follows=False)
+    awaited.patience = question.patience
+    return awaited
+
+
+class Unawaited:
+    """The awaitable that a function returned, which may never be needed.
+
+    Another caller's may be awaited in its place; a coroutine that never was would warn.
+    """
+
+    def __init__(self, awaitable: Any) -> None:
+        self.awaitable = awaitable
+
+    async def __call__(self) -> Any:
+        """Await it."""
+        return await self.awaitable
+
+    def __del__(self) -> None:
+        held = self.awaitable
+        if inspect.iscoroutine(held) and inspect.getcoroutinestate(held) == inspect.CORO_CREATED:
+            held.close()

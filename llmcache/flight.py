@@ -5,13 +5,12 @@ caller of a key *leads*; those who come while it runs *follow*. How a leader end
 others get:
 
 - `land`: a result, for all.
-- `crash`: an exception, for those who wait now; the next caller leads anew.
-- `abandon`: the leader was cancelled or killed from outside. Nobody else is to blame, so each
-  waiter tries again, and one of them leads.
+- an exception: for those who wait now; the next caller leads anew.
+- `Abandoned`: the leader was cancelled or killed from outside, or its loop no longer runs. Nobody
+  else is to blame, so each waiter tries again, and one of them leads.
 
-Nobody waits for himself: a caller that already leads, in this context, whatever the flight it
-would follow waits for, is told to go `Alone`. The chain of who waits for whom is known to the
-board, so two leaders that ask for each other's keys do not hang either.
+Nobody waits for himself. Who waits for whom is known to the board: a caller for whom waiting would
+close a circle is told to go `Alone`, whatever number of leaders the circle has.
 """
 
 from __future__ import annotations
@@ -22,18 +21,35 @@ import contextvars
 import os
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Abandoned", "Alone", "Flight", "Flights", "Follow", "Lead"]
+__all__ = [
+    "Abandoned",
+    "Alone",
+    "Flight",
+    "Flights",
+    "Follow",
+    "Lead",
+    "inside",
+    "running_loop",
+]
 
 Result = TypeVar("Result")
 
 
 class Abandoned(Exception):  # noqa: N818 - a signal between flight and waiter, never an error of the user
     """The leader went away without an answer: try again."""
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop of this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Flight(Generic[Result]):
@@ -45,30 +61,40 @@ class Flight(Generic[Result]):
         loop: The event loop whose task leads; None where a thread leads.
         interested: Callers that wait for it. When the last one leaves a flight that a task leads,
             the task is cancelled.
+        waits_for: The flights that it cannot end before.
     """
 
-    __slots__ = ("anew", "future", "interested", "key", "loop", "pid", "task", "waits_for")
+    __slots__ = ("anew", "future", "interested", "key", "loop", "over", "pid", "task", "waits_for")
 
     def __init__(
-        self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool
+        self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool = False
     ) -> None:
         self.key = key
         self.anew = anew
         self.loop = loop
         self.pid = os.getpid()
+        self.over = False
         self.future: Future[Result] = Future()
         # Running from the start: a waiter that is cancelled must not cancel it for the others.
         self.future.set_running_or_notify_cancel()
-        self.waits_for: list[Flight[Result]] = []
+        self.waits_for: list[Flight[Any]] = []
         self.interested = 0
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Result] | None = None
 
-    def reaches(self, target: Flight[Result]) -> bool:
-        """Whether this flight waits for `target`, directly or through others."""
-        pending, seen = [self], set()
+    @property
+    def stranded(self) -> bool:
+        """Whether it is led by a task of a loop that has stopped."""
+        return self.loop is not None and not self.loop.is_running()
+
+    def needs(
+        self, those: Collection[Flight[Any]], blocked: asyncio.AbstractEventLoop | None
+    ) -> bool:
+        """Whether it cannot end before one of `those`, or while the loop `blocked` stands still."""
+        pending: list[Flight[Any]] = [self]
+        seen: set[int] = set()
         while pending:
             flight = pending.pop()
-            if flight is target:
+            if flight in those or (blocked is not None and flight.loop is blocked):
                 return True
             if id(flight) not in seen:
                 seen.add(id(flight))
@@ -85,9 +111,10 @@ class Lead(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Follow(Generic[Result]):
-    """Somebody computes already: wait for it."""
+    """Somebody computes already: wait for it. `held_up`: the flights that wait with you."""
 
     flight: Flight[Result]
+    held_up: tuple[Flight[Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +122,36 @@ class Alone:
     """Waiting would be waiting for yourself: compute, and share it with nobody."""
 
 
-led: contextvars.ContextVar[tuple[Flight[object], ...]] = contextvars.ContextVar(
+led: contextvars.ContextVar[tuple[Flight[Any], ...]] = contextvars.ContextVar(
     "llmcache.led", default=()
 )
-boards: weakref.WeakSet[Flights[object]] = weakref.WeakSet()
+boards: weakref.WeakSet[Flights[Any]] = weakref.WeakSet()
+
+
+@contextlib.contextmanager
+def inside(flight: Flight[Any]) -> Iterator[None]:
+    """Whatever is waited for in this block, `flight` waits for it."""
+    token = led.set((*led.get(), flight))
+    try:
+        yield
+    finally:
+        # A coroutine that is thrown away half-way ends in another context than it began in.
+        with contextlib.suppress(ValueError):
+            led.reset(token)
 
 
 class Flights(Generic[Result]):
     """The board of the running computations of one kind."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.begin_anew()
+        boards.add(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: what runs runs in the parent."""
+        # Re-entrant: a finalizer or a signal handler may ask in the middle of a method.
+        self.lock = threading.RLock()
         self.running: dict[Hashable, Flight[Result]] = {}
-        boards.add(self)  # type: ignore[arg-type]
 
     def join(
         self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool = False
@@ -121,50 +165,67 @@ class Flights(Generic[Result]):
             anew: Take the place of what runs, unless that was begun anew too: those who wait for
                 it keep waiting, and later callers find the new one.
         """
-        mine = led.get()
         with self.lock:
             flight = self.running.get(key)
             if flight is None or (anew and not flight.anew):
                 flight = self.running[key] = Flight(key, loop, anew=anew)
                 flight.interested = 0 if loop is None else 1
                 return Lead(flight)
-            if any(flight.reaches(own) for own in mine):  # type: ignore[arg-type]
-                return Alone()
-            if loop is None and self.blocks_loop_of(flight):
+            blocked = running_loop() if loop is None else None
+            held_up = self.held_up(blocked)
+            if flight.needs(held_up, blocked):
                 return Alone()
             flight.interested += 1
-            for own in mine:
-                own.waits_for.append(flight)  # type: ignore[arg-type]
-            return Follow(flight)
+            for waiter in held_up:
+                waiter.waits_for.append(flight)
+            return Follow(flight, held_up)
 
-    def blocks_loop_of(self, flight: Flight[Result]) -> bool:
-        """Whether waiting here, in a thread, would stop the loop that the flight needs to end."""
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        return any(other.loop is here and flight.reaches(other) for other in self.running.values())
+    def held_up(self, blocked: asyncio.AbstractEventLoop | None) -> tuple[Flight[Any], ...]:
+        """What cannot go on while this context waits, `blocked` being the loop it would stop."""
+        if blocked is None:
+            return led.get()
+        return (*led.get(), *(one for one in self.running.values() if one.loop is blocked))
 
-    def leave(self, flight: Flight[Result]) -> None:
-        """Stop waiting; the last who leaves a flight led by a task has the task cancelled."""
+    @contextlib.contextmanager
+    def waiting(
+        self, flight: Flight[Any], blocked: asyncio.AbstractEventLoop | None
+    ) -> Iterator[bool]:
+        """Wait inside for a flight that is on no board; False: it would be waiting for oneself."""
         with self.lock:
-            for own in led.get():
+            held_up = self.held_up(blocked)
+            circle = flight.needs(held_up, blocked)
+            for waiter in held_up:
+                waiter.waits_for.append(flight)
+        try:
+            yield not circle
+        finally:
+            self.wait_no_longer(Follow(flight, held_up))
+
+    def wait_no_longer(self, place: Follow[Any]) -> None:
+        """Take back what `join` or `waiting` noted of who waits."""
+        with self.lock:
+            for waiter in place.held_up:
                 with contextlib.suppress(ValueError):
-                    own.waits_for.remove(flight)  # type: ignore[arg-type]
+                    waiter.waits_for.remove(place.flight)
+
+    def leave(self, place: Follow[Result]) -> asyncio.Task[Result] | None:
+        """Stop waiting; the task that is cancelled thereby, as nobody else wants its result."""
+        flight = place.flight
+        self.wait_no_longer(place)
+        with self.lock:
             flight.interested -= 1
-            unwanted = flight.interested == 0 and flight.task is not None
-            if unwanted and not flight.future.done():
-                self.forget(flight)
-        if unwanted and flight.loop is not None and flight.task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop may be closed: then nothing runs
-                flight.loop.call_soon_threadsafe(flight.task.cancel)
+            if flight.interested or flight.task is None or flight.loop is None or flight.over:
+                return None
+            self.forget(flight)
+        with contextlib.suppress(RuntimeError):  # the loop may be closed: then nothing runs
+            flight.loop.call_soon_threadsafe(flight.task.cancel)
+        return flight.task
 
     def drop(self, outdated: Callable[[Hashable], bool]) -> None:
         """Let later callers of these keys begin anew; those who wait now keep waiting."""
         with self.lock:
-            self.running = {
-                key: flight for key, flight in self.running.items() if not outdated(key)
-            }
+            for key in [key for key in self.running if outdated(key)]:
+                del self.running[key]
 
     def forget(self, flight: Flight[Result]) -> None:
         """Take the flight off the board, unless another one took its place. Needs the lock."""
@@ -178,9 +239,9 @@ class Flights(Generic[Result]):
         An exit by an exception ends the flight: shared with the waiters if it is an `Exception`,
         abandoned otherwise. On a normal exit the leader has called `land`, or it is abandoned.
         """
-        token = led.set((*led.get(), flight))  # type: ignore[arg-type]
         try:
-            yield
+            with inside(flight):
+                yield
         except Exception as error:
             self.end(flight, error)
             raise
@@ -189,31 +250,27 @@ class Flights(Generic[Result]):
             raise
         else:
             self.end(flight, Abandoned())
-        finally:
-            led.reset(token)
 
     def land(self, flight: Flight[Result], result: Result) -> None:
         """Hand the result to all who wait."""
-        with self.lock:
-            self.forget(flight)
-        if flight.pid == os.getpid() and not flight.future.done():
+        if self.closes(flight):
             flight.future.set_result(result)
 
-    def end(self, flight: Flight[Result], error: BaseException) -> None:
-        """Hand an exception to all who wait; does nothing after `land`.
+    def end(self, flight: Flight[Result], error: Exception) -> None:
+        """Hand an exception to all who wait; does nothing after `land`."""
+        if self.closes(flight):
+            flight.future.set_exception(error)
+
+    def closes(self, flight: Flight[Result]) -> bool:
+        """Take the flight off the board; whether its end is the caller's to tell.
 
         A child that was forked out of the computation leaves the future alone: its lock may have
         been held by another thread of the parent at that moment.
         """
         with self.lock:
             self.forget(flight)
-        if flight.pid == os.getpid() and not flight.future.done():
-            flight.future.set_exception(error)
-
-    def begin_anew(self) -> None:
-        """In a forked child: what runs runs in the parent."""
-        self.lock = threading.Lock()
-        self.running = {}
+            first, flight.over = not flight.over, True
+        return first and flight.pid == os.getpid()
 
 
 def forget_parent() -> None:

@@ -17,15 +17,24 @@ from llmcache.backends.base import Entry
 from llmcache.codecs import Unreadable
 from llmcache.events import Store as Stored
 from llmcache.flight import led
+from llmcache.items import Items
 from llmcache.keeping import prepared, prepared_items
 from llmcache.leases import LIFE, POLL_FIRST, new_token, next_pause, renewals
 from llmcache.lookup import Fresh
-from llmcache.question import Answer, KeptParts, Question, Turn, outcome_of, report, restore
+from llmcache.question import (
+    Answer,
+    KeptParts,
+    Question,
+    Turn,
+    outcome_of,
+    report,
+    restore,
+    revive,
+)
 from llmcache.settings import Mode
 from llmcache.store import Failed
-from llmcache.streams import Items
 
-__all__ = ["Ask", "Compute", "Pause", "Step", "lead", "settle", "store_items"]
+__all__ = ["Ask", "Compute", "Pause", "Raised", "Step", "lead", "store_items"]
 
 NESTED_WAIT = 30.0
 """Seconds that a call made inside another cached call follows a leader in another process.
@@ -52,10 +61,21 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Run the user's function; comes back with its result, or its exception is thrown in."""
+    """Run the user's function; comes back with its result."""
 
 
 Step = Ask | Pause | Compute
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What comes back of a step that raised, and from `lead` where that is what it came to.
+
+    As a value, because an exception that passes through a generator may be changed by it:
+    `StopIteration` becomes a `RuntimeError`.
+    """
+
+    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +84,14 @@ class Found:
 
     entry: Entry
     data: bytes
+    value: Any
     waited: bool
 
 
-def lead(question: Question, *, follow: bool = True) -> Generator[Step, Any, Answer]:
+Steps = Generator[Step, Any, Answer | Raised]
+
+
+def lead(question: Question, *, follow: bool = True) -> Steps:
     """From nothing to an answer: take the turn among the processes, compute, store.
 
     Args:
@@ -75,25 +99,37 @@ def lead(question: Question, *, follow: bool = True) -> Generator[Step, Any, Ans
         follow: Whether to wait for another process that computes it; False for a caller who
             would wait for himself, or has waited long enough.
     """
-    limit = question.plan.settings.max_wait if follow else 0.0
-    turn = yield from take_turn(question, new_token(), limit)
+    token = new_token()
+    turn = yield from take_turn(question, token, limit_of(question, follow=follow))
     if isinstance(turn, Found):
-        value = question.codec.load(turn.data)
-        return Answer(value, turn.data, found=turn.entry, waited=turn.waited)
+        return Answer(turn.value, turn.data, found=turn.entry, waited=turn.waited)
+    if isinstance(turn, Raised):
+        yield from give_back(question, token)
+        return turn
+    try:
+        done = yield from computed(question, turn)
+    except Exception:  # the store's, where it shall raise; a warning that is an error
+        yield from give_back(question, turn.token)
+        raise
+    if isinstance(done, Raised):
+        yield from give_back(question, turn.token)
+    return done
+
+
+def computed(question: Question, turn: Turn) -> Steps:
+    """Compute while our lease is kept alive, and store."""
     if turn.epoch is not None:
         turn = replace(turn, parts=question.parts())
     monotonic = question.plan.settings.clock.monotonic
     leasing = question.plan.store.leasing if turn.token else None
     with renewals.keep(leasing, question.key, turn.token):
         started = monotonic()
-        try:
-            value = yield Compute()
-        except BaseException:
-            yield from give_back(question, turn)
-            raise
+        value = yield Compute()
         seconds = monotonic() - started
+        if isinstance(value, Raised):
+            return value
         if unfinished(value):
-            yield from give_back(question, turn)
+            yield from give_back(question, turn.token)
             return Answer(value, turn=turn, seconds=seconds)
         return (yield from settle(question, value, turn, seconds))
 
@@ -103,75 +139,96 @@ def unfinished(value: Any) -> bool:
     return isinstance(value, Iterator | AsyncIterator) or inspect.isawaitable(value)
 
 
+def limit_of(question: Question, *, follow: bool) -> float | None:
+    """Seconds to follow a leader in another process; None: for as long as it lives."""
+    if not follow:
+        return 0.0
+    limit = question.plan.settings.max_wait
+    if len(led.get()) > 1:
+        return NESTED_WAIT if limit is None else min(limit, NESTED_WAIT)
+    return limit
+
+
 def take_turn(
     question: Question, token: str, limit: float | None
-) -> Generator[Step, Any, Turn | Found]:
+) -> Generator[Step, Any, Turn | Found | Raised]:
     """Wait, `limit` seconds at most, until no other process computes the key or has stored it."""
-    settings = question.plan.settings
-    if settings.mode is Mode.READONLY or not question.reachable:
+    if question.plan.settings.mode is Mode.READONLY or not question.reachable:
         return Turn(None, "")
     if question.anew:
         advanced = yield Ask("advance", (question.key, question.plan.scope))
-        if isinstance(advanced, Failed):
-            report(question, advanced)
-            return Turn(None, "")
-    if len(led.get()) > 1:
-        limit = NESTED_WAIT if limit is None else min(limit, NESTED_WAIT)
-    waited, pause = 0.0, POLL_FIRST
+        if isinstance(advanced, Failed | Raised):
+            return unclaimed(question, advanced)
+    waited, pause, patience = 0.0, POLL_FIRST, question.patience
     max_age = {"max_age": 0.0 if question.anew else question.plan.reader_ttl}
-    while True:
+    claim = None
+    while not isinstance(claim, Raised):
         claim = yield Ask("claim", (question.key, question.plan.scope, token, LIFE), max_age)
-        if isinstance(claim, Failed):
-            report(question, claim)
-            return Turn(None, "")
+        if isinstance(claim, Failed | Raised):
+            break
         if not question.anew and isinstance(outcome := outcome_of(question, claim.entry), Fresh):
-            data = readable(question, outcome.entry)
-            return Turn(claim.epoch, "") if data is None else Found(outcome.entry, data, waited > 0)
+            found = readable(question, outcome.entry, waited=waited > 0)
+            return Turn(claim.epoch, "") if found is None else found
         if claim.held is None:
             return Turn(claim.epoch, token)
         if limit is not None and waited >= limit:
             return Turn(claim.epoch, "")
-        yield Pause(pause)
+        claim = yield Pause(pause)
         waited, pause = waited + pause, next_pause(pause)
+        question.patience = patience  # following a live leader is not storage that holds us up
+    return unclaimed(question, claim)
 
 
-def readable(question: Question, entry: Entry) -> bytes | None:
-    """The codec's bytes where they can be restored; None: computed anew and overwritten."""
+def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
+    """Without the store nothing is kept and nobody waited for.
+
+    Raises:
+        BackendError: With `on_backend_error="raise"`.
+    """
+    if isinstance(came, Raised):
+        return came
+    report(question, came)
+    return Turn(None, "")
+
+
+def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
+    """What was found, where it can be restored; None: computed anew and overwritten."""
     try:
         data = restore(question, entry)
-        question.codec.load(data)
+        return Found(entry, data, revive(question, data), waited)
     except Unreadable:
         return None
-    return data
 
 
-def give_back(question: Question, turn: Turn) -> Generator[Step, Any, None]:
+def give_back(question: Question, token: str) -> Generator[Step, Any, None]:
     """Release our lease without an answer; that this fails too is no news."""
-    if turn.token:
-        yield Ask("release", (question.key, turn.token))
+    if token:
+        yield Ask("release", (question.key, token))
 
 
-def settle(
-    question: Question,
-    value: Any,
-    turn: Turn,
-    seconds: float,
-) -> Generator[Step, Any, Answer]:
+def settle(question: Question, value: Any, turn: Turn, seconds: float) -> Steps:
     """Store a result if it is worth keeping and comes back equal, and end our lease."""
     entry, answer = prepared(question, value, seconds, turn.parts)
-    if entry is None or turn.epoch is None:
-        yield from give_back(question, turn)
+    if turn.epoch is None:
         return answer
+    if entry is None:
+        yield from give_back(question, turn.token)
+        epoch = yield Ask("epoch", (question.key, question.plan.scope))
+        if isinstance(epoch, Raised):
+            return epoch
+        return replace(answer, outdated=isinstance(epoch, int) and epoch != turn.epoch)
     stored = yield from store(question, entry, turn)
-    return replace(answer, outdated=not stored)
+    return stored if isinstance(stored, Raised) else replace(answer, outdated=not stored)
 
 
-def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, bool]:
+def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, bool | Raised]:
     """Write an entry; whether it still counts (also where the store failed to take it)."""
     if turn.token:
         stored = yield Ask("settle", (question.key, turn.token, entry, turn.epoch))
     else:
         stored = yield Ask("put_if", (question.key, entry, turn.epoch))
+    if isinstance(stored, Raised):
+        return stored
     if isinstance(stored, Failed):
         report(question, stored)
         return True
@@ -191,13 +248,15 @@ def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, 
 
 def store_items(
     question: Question, items: Items, turn: Turn, seconds: float, mark: bytes
-) -> Generator[Step, Any, None]:
+) -> Generator[Step, Any, Raised | None]:
     """Store a stream that has come to its end."""
     if turn.epoch is None:
-        return
+        return None
     entry = prepared_items(question, items, seconds, turn.parts, mark)
-    if entry is not None:
-        yield from store(question, entry, replace(turn, token=""))
+    if entry is None:
+        return None
+    stored = yield from store(question, entry, replace(turn, token=""))
+    return stored if isinstance(stored, Raised) else None
 
 
 def keep_manifest(question: Question, parts: KeptParts | None) -> Generator[Step, Any, None]:

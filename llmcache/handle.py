@@ -75,6 +75,7 @@ def invalidate(variant: Variant, call: Arguments) -> bool:
     forget_running(question)
     run = plan.store.run
     gone = [done(run("invalidate", key, plan.scope)) for key in every_key(question)]
+    forget_running(question)
     return any(gone)
 
 
@@ -85,6 +86,7 @@ async def ainvalidate(variant: Variant, call: Arguments) -> bool:
     forget_running(question)
     run = plan.store.arun
     gone = [done(await run("invalidate", key, plan.scope)) for key in every_key(question)]
+    forget_running(question)
     return any(gone)
 
 
@@ -92,14 +94,18 @@ def clear(variant: Variant) -> int:
     """Forget all answers of the function in its namespace; how many there were."""
     plan = variant.plan()
     forget_all_running(plan)
-    return int(done(plan.store.run("clear", plan.scope)))
+    cleared = int(done(plan.store.run("clear", plan.scope)))
+    forget_all_running(plan)
+    return cleared
 
 
 async def aclear(variant: Variant) -> int:
     """As `clear`, async."""
     plan = variant.plan()
     forget_all_running(plan)
-    return int(done(await plan.store.arun("clear", plan.scope)))
+    cleared = int(done(await plan.store.arun("clear", plan.scope)))
+    forget_all_running(plan)
+    return cleared
 
 
 def info(variant: Variant) -> CacheInfo:
@@ -115,9 +121,13 @@ def info(variant: Variant) -> CacheInfo:
 
 
 def forget_running(question: Question) -> None:
-    """Let nobody join what is being computed for this question."""
-    seat = question.seat
-    drop(lambda other: other == seat)
+    """Let nobody join what is being computed for this question.
+
+    Done before the store is told and after: before, for what nobody will store; after, for what
+    was begun in between.
+    """
+    seat = question.seat[:3]
+    drop(lambda other: isinstance(other, tuple) and other[:3] == seat)
 
 
 def forget_all_running(plan: Plan) -> None:

@@ -71,15 +71,22 @@ class Renewals:
         with self.changed:
             self.kept.add(lease)
             if self.thread is None:
-                self.thread = threading.Thread(
-                    target=self.renew_all, name="llmcache-leases", daemon=True
-                )
-                self.thread.start()
+                self.start()
         try:
             yield
         finally:
             with self.changed:
                 self.kept.discard(lease)
+
+    def start(self) -> None:
+        """Start the thread; where none is to be had the leases end, and the call goes on."""
+        thread = threading.Thread(target=self.renew_all, name="llmcache-leases", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            logger.debug("No thread is to be had that renews leases", exc_info=True)
+        else:
+            self.thread = thread
 
     def renew_all(self) -> None:
         """The thread: a round of renewals every third of a lease's life."""

@@ -91,10 +91,13 @@ class Question:
         parts: What the key is made of; asked at most once, before the function runs, as it may
             change its arguments.
         former: The digests it had under older encryption keys, looked up when `key` is absent.
-        mark: Put before what is stored: what the function returned where it is not a result.
+        mark: What the function gives where it is not a result: put before what is stored.
         patience: Seconds that storage may still add to this call.
         reachable: False once the store failed in this call: it is not asked again.
         stored_as: The digest under which it was found, where that is a former one.
+        joins: Whether it may read on in a stream that runs already.
+        follows: Whether it waits for another caller's call.
+        told: Whether the call has been counted: once, whatever comes of it later.
         began: When it was asked, by the monotonic clock; 0.0 where nobody listens.
     """
 
@@ -108,6 +111,9 @@ class Question:
     patience: float = 0.0
     reachable: bool = True
     stored_as: str = ""
+    joins: bool = True
+    follows: bool = False
+    told: bool = False
     began: float = 0.0
 
     def __post_init__(self) -> None:
@@ -116,9 +122,9 @@ class Question:
             self.began = self.plan.settings.clock.monotonic()
 
     @property
-    def seat(self) -> tuple[int, Scope, str]:
-        """What callers of the same question share: backend, scope and key."""
-        return id(self.plan.store.backend), self.plan.scope, self.key
+    def seat(self) -> tuple[int, Scope, str, bytes]:
+        """What callers share who can share one call: backend, scope, key and form."""
+        return id(self.plan.store.backend), self.plan.scope, self.key, self.mark
 
     @property
     def anew(self) -> bool:
@@ -229,10 +235,9 @@ def revive(question: Question, data: bytes) -> Any:
         Unreadable: When the codec cannot restore it.
     """
     mark = data[:2]
-    if mark == ITEMS:
-        return copies(question.codec, split(data[2:]))
-    if mark == ASYNC_ITEMS:
-        return async_copies(question.codec, split(data[2:]))
+    if mark in {ITEMS, ASYNC_ITEMS}:
+        replay = async_copies if (question.mark or mark) == ASYNC_ITEMS else copies
+        return replay(question.codec, split(data[2:]))
     if mark == AWAITED:
         value = question.codec.load(data[2:])
         return value if question.mark == AWAITED else ready(value)

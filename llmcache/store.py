@@ -32,6 +32,7 @@ from llmcache.backends.base import (
     Scope,
     able,
 )
+from llmcache.backends.forks import forkable
 from llmcache.errors import BackendError, BackendUnavailableError
 
 __all__ = ["Failed", "ProcessEpochs", "Store", "in_worker", "store_of"]
@@ -54,9 +55,14 @@ class ProcessEpochs:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.lock = threading.Lock()
         self.last = 0
         self.begun: dict[str | Scope, int] = {}
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`."""
+        self.lock = threading.RLock()
 
     def epoch(self, key: str, scope: Scope) -> int:
         """See `Epochs.epoch`."""
@@ -169,9 +175,8 @@ class Store:
                 return await getattr(self.backend, f"a{operation}")(*arguments, **named)
             if not self.backend.blocking:
                 return self.operations[operation](*arguments, **named)
-            return await in_worker(
-                functools.partial(self.operations[operation], *arguments, **named)
-            )
+            work = functools.partial(self.operations[operation], *arguments, **named)
+            return await in_worker(work)
         except Exception as error:  # noqa: BLE001 - as in get
             return self.failed(operation, error)
 
@@ -220,13 +225,26 @@ def in_worker(work: Callable[[], Done]) -> Coroutine[Any, Any, Done]:
     return awaited()
 
 
-stores: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
+class Stores:
+    """The one store of each backend, so that all its functions see the same epochs."""
+
+    def __init__(self) -> None:
+        self.known: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`."""
+        self.lock = threading.RLock()
+
+    def of(self, backend: Backend) -> Store:
+        """The store of a backend, made at its first use."""
+        with self.lock:
+            known = self.known.get(id(backend))
+            if known is None or known.backend is not backend:
+                known = self.known[id(backend)] = Store(backend)
+            return known
 
 
-def store_of(backend: Backend) -> Store:
-    """The one store of a backend, so that all its functions see the same epochs."""
-    known = stores.get(id(backend))
-    if known is not None and known.backend is backend:
-        return known
-    stores[id(backend)] = store = Store(backend)
-    return store
+stores = Stores()
+store_of = stores.of

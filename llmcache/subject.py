@@ -21,7 +21,7 @@ from llmcache.codecs import Framing, SeenTypes, result_codec
 from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import CacheKey, FunctionKeys
-from llmcache.question import KeptParts, Plan, Question
+from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
 from llmcache.store import in_worker, store_of
 from llmcache.tally import Tally
@@ -36,6 +36,9 @@ class Kind(enum.Enum):
     ASYNC = "async"
     ITEMS = "generator"
     ASYNC_ITEMS = "async generator"
+
+
+MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS}
 
 
 class Arguments(NamedTuple):
@@ -175,8 +178,8 @@ class Variant:
     def described(self, plan: Plan, call: Arguments) -> Question:
         """A question whose parts are known already, so that nothing is read later."""
         question = self.question(plan, call)
-        parts = question.parts()
-        question.parts = lambda: parts
+        parts, former = question.parts(), self.former(plan, call)
+        question.parts, question.former = lambda: parts, lambda: former
         return question
 
     def digest(self, plan: Plan, call: Arguments, *, files: bool = True) -> str:
@@ -194,6 +197,7 @@ class Variant:
             function=call.run,
             parts=lambda: self.parts(plan, call),
             former=lambda: self.former(plan, call),
+            mark=MARKS.get(subject.kind, b""),
         )
 
     def parts(self, plan: Plan, call: Arguments) -> KeptParts:

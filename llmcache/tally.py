@@ -6,6 +6,7 @@ import threading
 import warnings
 from typing import NamedTuple
 
+from llmcache.backends.forks import forkable
 from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
 from llmcache.events import Event, emit
 
@@ -17,7 +18,8 @@ class CacheInfo(NamedTuple):
 
     Attributes:
         hits: Calls answered from the store.
-        misses: Calls for which the function ran.
+        misses: Calls for which the function ran, also those that raised; and those that mode
+            `offline` refused.
         stale: Calls answered by an expired entry.
         waits: Calls answered by another caller's running call.
         errors: Failures of the store; the calls went on.
@@ -48,10 +50,15 @@ class Tally:
     """The counters of one function, and the warnings that it has given once."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.hits = 0
         self.counts = dict.fromkeys(COUNTERS.values(), 0)
         self.warned: set[str] = set()
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`; re-entrant, as a finalizer may call in the middle of a count."""
+        self.lock = threading.RLock()
 
     def count_hit(self) -> None:
         """A hit that nobody listens to: the one thing that is done for it."""

@@ -21,7 +21,7 @@ from llmcache.settings import Mode
 from llmcache.store import Failed
 from llmcache.streams import AsyncSharedStream, SharedStream
 
-__all__ = ["Call", "Serve", "for_follower", "for_leader", "stale_after", "verdict"]
+__all__ = ["Call", "Serve", "count_raised", "for_caller", "for_follower", "stale_after", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any
     if isinstance(outcome, Fresh):
         if listened():
             tell(question, Hit, outcome.entry, age=outcome.age)
-        else:
+        elif not question.told:
+            question.told = True
             question.plan.tally.count_hit()
         return Serve(value)
     offline = question.plan.settings.mode is Mode.OFFLINE
@@ -98,6 +99,7 @@ def missed(question: Question, reason: str, *, offline: bool) -> Call:
     if not offline:
         return Call(reason)
     function = question.plan.scope.function
+    tell(question, Miss, None, reason="offline")
     raise CacheMissError(
         f"Mode is offline and no answer to this call of {function} is stored ({reason}), "
         f"key {question.key[:12]}…. Call it once in mode 'on' to store one.",
@@ -105,6 +107,21 @@ def missed(question: Question, reason: str, *, offline: bool) -> Call:
         key=question.key,
         explanation=reason,
     )
+
+
+def count_raised(question: Question, error: BaseException) -> None:
+    """Count a call that raises: as a wait where another's call raised, else as a miss."""
+    if question.follows:
+        tell(question, Wait, None)
+    else:
+        tell(question, Miss, None, reason=f"error: {type(error).__name__}")
+
+
+def for_caller(question: Question, call: Call, answer: Answer) -> Any:
+    """The value for a caller: his own call's, or his copy of another's."""
+    if question.follows:
+        return for_follower(question, answer)
+    return for_leader(question, call, answer)
 
 
 def for_leader(question: Question, call: Call, answer: Answer) -> Any:
@@ -151,7 +168,10 @@ def stale_after(question: Question, call: Call, error: Exception) -> Any:
 
 
 def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **facts: Any) -> None:
-    """Count a call and tell of it."""
+    """Count a call and tell of it, once: a stream may be asked for again in the middle."""
+    if question.told:
+        return
+    question.told = True
     if "seconds" not in facts:
         clock = question.plan.settings.clock
         facts["seconds"] = clock.monotonic() - question.began if question.began else 0.0
