@@ -24,7 +24,7 @@ class Meter:
 
     def hooks(self, given: Any) -> Any:
         """The hooks of the request, and with them our own."""
-        from instructor.hooks import Hooks  # noqa: PLC0415 - of an extra, here where a client is at hand
+        from instructor.core.hooks import Hooks  # noqa: PLC0415 - of an extra, here where a client is at hand
 
         own = Hooks()
         own.on("completion:response", self.hear)
