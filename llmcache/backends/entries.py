@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Claim", "Entry", "Held", "Listed", "Nothing", "Scope"]
 
@@ -29,9 +30,10 @@ class Scope:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One stored answer. Times are seconds since 1970 UTC.
+
+    A tuple, as one is made for each hit of a store that keeps rows.
 
     Attributes:
         value: The answer as the codec framed it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import heapq
 import math
 import threading
@@ -186,7 +185,7 @@ class LRUBackend(BackendBase):
             ]
         found.sort(key=lambda item: item[1].entry.created, reverse=True)
         for key, kept in found[:limit]:
-            bare = dataclasses.replace(kept.entry, value=b"")
+            bare = kept.entry._replace(value=b"")
             yield Listed(key, bare, size=kept.size, used=kept.used, hits=kept.hits)
 
     def count(self, scope: Scope | None = None) -> int:

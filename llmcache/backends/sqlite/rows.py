@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sqlite3
 import struct
@@ -33,6 +34,9 @@ UPSERT = f"""{INSERT} ON CONFLICT (id) DO UPDATE SET hits = 0,
 
 HEX_DIGITS = 64
 PRIME = (1 << 63) - 25
+
+scope_of = functools.lru_cache(256)(Scope)
+"""Scopes are few, and rows are many."""
 
 FIGURES = struct.Struct("<4d2q")
 NO_TOKENS = -1
@@ -113,7 +117,7 @@ def read_entry(key: str, row: tuple[Any, ...], now: float) -> Entry | Nothing:
     ) = row
     entry = Entry(
         value,
-        Scope(namespace, function),
+        scope_of(namespace, function),
         created,
         expires,
         stale_until,

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from llmcache.backends.base import (
     Backend,
     Bulk,
@@ -79,7 +77,7 @@ class CatalogueSuite(BackendSuite):
         )
         backend.put(KEY, entry)
         (listed,) = listing.entries()
-        assert (listed.key, listed.entry) == (KEY, dataclasses.replace(entry, value=b""))
+        assert (listed.key, listed.entry) == (KEY, entry._replace(value=b""))
         assert listed.size >= 1
         assert listed.hits >= 0
 
