@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from llmcache.backends.base import Backend, Scope
 from llmcache.backends.url import shared_backend
-from llmcache.codecs import Framing, SeenTypes, result_codec
+from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import FileNeeded
-from llmcache.keys.key import CacheKey, FunctionKeys
+from llmcache.keys.key import CacheKey, FunctionKeys, ResultType
 from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
 from llmcache.store import in_worker, store_of
@@ -69,6 +69,7 @@ class Subject:
         layer: Its settings, as `settings.layer` checked them.
         keys: Makes the keys of its calls.
         kind: What calling it gives.
+        mark: Put before what is stored, where that is no result but a stream of them.
         takes_instance: Whether the object or class that it is bound to is its first argument.
     """
 
@@ -85,8 +86,10 @@ class Subject:
         function = wrapped.__func__ if isinstance(wrapped, UNBOUND) else wrapped
         self.kind = kind_of(function)
         self.keys = FunctionKeys(function, **keying)
+        self.mark = MARKS.get(self.kind, b"")
         self.tally = Tally()
         self.seen = SeenTypes()
+        self.latest: tuple[ResultType | None, ResultCodec] = None, result_codec(Any)
 
     def arguments(
         self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -94,6 +97,14 @@ class Subject:
         """One call, as wrapt hands it over."""
         full = (instance, *args) if self.takes_instance and instance is not None else args
         return Arguments(lambda: wrapped(*args, **kwargs), full, kwargs)
+
+    def codec(self, result: ResultType) -> ResultCodec:
+        """The codec for a type of result; that of the call before is at hand."""
+        known, codec = self.latest
+        if known is not result:
+            codec = result_codec(result.declared, result.candidates, self.seen)
+            self.latest = result, codec
+        return codec
 
 
 UNBOUND = (classmethod, staticmethod, MethodType)
@@ -159,19 +170,30 @@ class Variant:
             keying=tuple({**keyed, "secret": digest_secret(key)} for key in keys) or (keyed,),
         )
 
-    def question(self, plan: Plan, call: Arguments) -> Question:
+    def question(self, plan: Plan, call: Arguments, *, files: bool = True) -> Question:
         """One call as a question.
 
         Raises:
             UncacheableArgumentError: When an argument has no stable form.
+            FileNeeded: `files` is false and the key needs one.
             TypeError: The function's own, when it cannot be called like that.
         """
-        return self.asked(plan, call, self.digest(plan, call))
+        subject = self.subject
+        digest, result = subject.keys.asked(call.args, call.kwargs, files=files, **plan.keying[0])
+        return Question(
+            plan=plan,
+            key=digest,
+            codec=subject.codec(result),
+            function=call.run,
+            parts=lambda: self.parts(plan, call),
+            former=lambda: self.former(plan, call),
+            mark=subject.mark,
+        )
 
     async def aquestion(self, plan: Plan, call: Arguments) -> Question:
         """As `question`, async: a key that needs a file is made in a worker thread."""
         try:
-            return self.asked(plan, call, self.digest(plan, call, files=False))
+            return self.question(plan, call, files=False)
         except FileNeeded:
             return await in_worker(lambda: self.described(plan, call))
 
@@ -181,24 +203,6 @@ class Variant:
         parts, former = question.parts(), self.former(plan, call)
         question.parts, question.former = lambda: parts, lambda: former
         return question
-
-    def digest(self, plan: Plan, call: Arguments, *, files: bool = True) -> str:
-        """The digest of a call."""
-        return self.subject.keys.digest(call.args, call.kwargs, files=files, **plan.keying[0])
-
-    def asked(self, plan: Plan, call: Arguments, digest: str) -> Question:
-        """The question for a digest."""
-        subject = self.subject
-        result = subject.keys.result_type(call.args, call.kwargs)
-        return Question(
-            plan=plan,
-            key=digest,
-            codec=result_codec(result.declared, result.candidates, subject.seen),
-            function=call.run,
-            parts=lambda: self.parts(plan, call),
-            former=lambda: self.former(plan, call),
-            mark=MARKS.get(subject.kind, b""),
-        )
 
     def parts(self, plan: Plan, call: Arguments) -> KeptParts:
         """What the key of a call is made of."""
