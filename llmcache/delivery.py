@@ -35,7 +35,7 @@ def opened(question: Question, landed: Answer) -> Answer:
     """Where the function returned a stream: the stream, running, for all who ask meanwhile."""
     if landed.turn is None or inspect.isawaitable(landed.value):
         return landed
-    kind = shared if isinstance(landed.value, Iterator) else ashared
+    kind: Callable[..., Stream] = shared if isinstance(landed.value, Iterator) else ashared
     stream = kind(question, landed.value, landed.turn, landed.seconds)
     live.begin(question.seat, stream)
     return replace(landed, value=stream)
