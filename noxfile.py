@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tarfile
 from pathlib import Path
 
 import nox
@@ -20,6 +21,12 @@ nox.options.sessions = ["demo", "tests", "pythons"]
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
+INSTRUCTOR_CACHE_TESTS = (
+    "cache",
+    "coverage/test_cache_coverage.py",
+    "v2/test_issue_2374.py",
+    "v2/test_security_regressions.py",
+)
 OTHERS = [version for version in ("3.11", "3.12", "3.13") if version != MAIN]
 
 
@@ -146,6 +153,26 @@ def lock(session: nox.Session) -> None:
     session.run(
         "uv", "pip", "compile", "-q", "pyproject.toml", *chosen, *portable, *silent, *target
     )
+
+
+@nox.session
+def instructor_cache_tests(session: nox.Session) -> None:
+    """Instructor's own cache tests, fetched with its release, on `InstructorCache`."""
+    install(session)
+    session.install("pip", "python-dotenv")
+    asked = "from importlib.metadata import version; print(version('instructor'))"
+    release = str(session.run("python", "-c", asked, silent=True)).strip()
+    home = Path(session.create_tmp())
+    fetch = ["--quiet", "--no-deps", "--no-binary", "instructor", "--dest", str(home)]
+    session.run("python", "-m", "pip", "download", *fetch, f"instructor=={release}")
+    with tarfile.open(home / f"instructor-{release}.tar.gz") as sdist:
+        sdist.extractall(home, filter="data")
+    tests = home / f"instructor-{release}" / "tests"
+    chosen = [str(tests / name) for name in INSTRUCTOR_CACHE_TESTS]
+    alone = ["-p", "instructor_slot", "-p", "no:cacheprovider", "-o", "addopts="]
+    alone += ["-o", "asyncio_mode=auto", "--import-mode=importlib", "-k", "not genai"]
+    env = {"PYTHONPATH": "tests/behaviour", "LLMCACHE_DIR": str(home / "cache")}
+    session.run("python", "-m", "pytest", *alone, *chosen, *session.posargs, env=env)
 
 
 @nox.session
