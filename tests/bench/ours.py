@@ -56,5 +56,5 @@ def redis_backend() -> Iterator[tuple[RedisServer, Backend] | None]:
     if program is None:
         yield None
         return
-    with RedisServer(program) as server, open_backend(server.url) as backend:
+    with RedisServer.running(program) as server, open_backend(server.url) as backend:
         yield server, backend

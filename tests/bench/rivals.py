@@ -1,15 +1,17 @@
-"""One of the processes of `test_bench_sqlite.py`: 90 % reads, 10 % writes, for some seconds.
+"""One of the processes of `starts.measure_rivals`: 90 % reads, 10 % writes, for some seconds.
 
-`python sqlite_rivals.py <ours | diskcache> <path> <seed> <seconds>` prints JSON.
+`python rivals.py <ours | diskcache> <path> <seed> <seconds> <threads>` prints JSON.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 KEYS = [f"{number * 2654435761 % (1 << 64):064x}" for number in range(2000)]
@@ -56,19 +58,21 @@ def measure(store: Store, chance: random.Random, seconds: float) -> dict[str, fl
         "rate": (len(gets) + len(puts)) / seconds,
         "get_p50": sorted(gets)[len(gets) // 2] * 1e6,
         "get_p99": sorted(gets)[len(gets) * 99 // 100] * 1e6,
-        "put_p50": sorted(puts)[len(puts) // 2] * 1e6,
-        "put_p99": sorted(puts)[len(puts) * 99 // 100] * 1e6,
     }
 
 
-def main(kind: str, path: str, seed: str, seconds: str) -> None:
+def main(kind: str, path: str, seed: str, seconds: str, threads: str) -> None:
     """Fill once, say that it is ready, wait for the start, measure."""
     store = {"ours": ours, "diskcache": theirs}[kind](path)
     for key in KEYS[int(seed) :: 4]:
         store[1](key)
-    print("ready", flush=True)  # noqa: T201 - to the test
+    print("ready", flush=True)  # noqa: T201 - to who started it
     sys.stdin.readline()
-    print(json.dumps(measure(store, random.Random(int(seed)), float(seconds))))  # noqa: S311, T201 - a mix
+    chances = [random.Random(f"{seed} {number}") for number in range(int(threads))]  # noqa: S311 - a mix
+    with ThreadPoolExecutor(int(threads)) as pool:
+        found = list(pool.map(lambda chance: measure(store, chance, float(seconds)), chances))
+    medians = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    print(json.dumps({**medians, "rate": sum(one["rate"] for one in found)}))  # noqa: T201 - the result
 
 
 if __name__ == "__main__":

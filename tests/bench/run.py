@@ -13,9 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from clients import measure_clients
 from hits import measure_hits, measure_key, measure_matrix
 from page import write_page
+from remote import measure_redis
 from report import Report, markdown
+from starts import measure_rivals, measure_starts, measure_threads
+from stores import measure_growth, measure_misses, measure_puts, measure_sizes, measure_worth
 
 ROOT = Path(__file__).parents[2]
 Part = Callable[[Report, Path, int], None]
@@ -23,6 +27,16 @@ Part = Callable[[Report, Path, int], None]
 PARTS: dict[str, Part] = {
     "hits": measure_hits,
     "key": measure_key,
+    "clients": measure_clients,
+    "misses": measure_misses,
+    "starts": measure_starts,
+    "sizes": measure_sizes,
+    "puts": measure_puts,
+    "processes": measure_rivals,
+    "threads": measure_threads,
+    "redis": measure_redis,
+    "growth": measure_growth,
+    "worth": measure_worth,
     "matrix": measure_matrix,
 }
 

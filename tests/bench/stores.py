@@ -1,0 +1,197 @@
+"""What is written: puts, what a miss costs, what an entry takes, growth, stampedes."""
+
+from __future__ import annotations
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from answers import PROMPTS, Invoice, Small, made
+from floors import bare_database, sqlite_upsert
+from measuring import Figures, interleaved, repeated
+from ours import asked
+from report import Report, Row
+
+from llmcache import LRUBackend, SQLiteBackend, cached_structured
+from llmcache.backends.base import Entry, Nothing, Scope
+
+__all__ = ["measure_growth", "measure_misses", "measure_puts", "measure_sizes", "measure_worth"]
+
+VALUE = b"v" * 1000
+SCOPE = Scope("", "shop.extract")
+
+
+def key_of(number: int) -> str:
+    """One of many keys, spread as digests are."""
+    return sha256(b"%d" % number).hexdigest()
+
+
+def entry() -> Entry:
+    """An entry of a kilobyte that lives for an hour."""
+    now = time.time()
+    return Entry(VALUE, SCOPE, now, now + 3600)
+
+
+def puts_of(put: Callable[[str, Entry], object]) -> Callable[[], object]:
+    """Puts under ever new keys."""
+    numbers = count()
+    return lambda: put(key_of(next(numbers)), entry())
+
+
+def measure_puts(report: Report, directory: Path, rounds: int) -> None:
+    """Puts of a kilobyte, one thread."""
+    with (
+        bare_database(directory / "bare.db") as raw,
+        SQLiteBackend(directory / "puts.db") as sqlite,
+        LRUBackend(max_entries=None) as memory,
+    ):
+        contenders = {
+            "bare upsert": repeated(sqlite_upsert(raw, VALUE)),
+            "SQLite": repeated(puts_of(sqlite.put)),
+            "memory": repeated(puts_of(memory.put)),
+        }
+        try:
+            import diskcache
+        except ImportError:
+            report.missing.append("puts of diskcache: not installed")
+            found = interleaved(contenders, rounds)
+        else:
+            with diskcache.Cache(str(directory / "diskcache")) as cache:
+                put = partial(cache.set, expire=3600)
+                call = puts_of(lambda key, _: put(key, VALUE))
+                found = interleaved({**contenders, "diskcache": repeated(call)}, rounds)
+    report.line("Puts of 1 kB, one thread", "median", found)
+    bare, ours = found["bare upsert"], found["SQLite"]
+    rate = bare.median / ours.median
+    detail = f"{1 / ours.median:,.0f} against {1 / bare.median:,.0f} a second"
+    what = "puts on SQLite, one thread, rate over bare upserts"
+    report.rows.append(Row(what, rate, 0.7, detail, least=True))
+
+
+def measure_misses(report: Report, directory: Path, rounds: int) -> None:
+    """What a call costs beyond the function itself when nothing is stored."""
+    with SQLiteBackend(directory / "misses.db") as sqlite, LRUBackend() as memory:
+        found = interleaved(
+            {
+                "the function itself": repeated(partial(made, Small)),
+                "miss, SQLite": repeated(ever_new(asked(sqlite, Small))),
+                "miss, memory": repeated(ever_new(asked(memory, Small))),
+            },
+            rounds,
+        )
+    report.line("Misses", "median", found)
+    more = found["miss, SQLite"].median - found["the function itself"].median
+    report.seconds("what a miss adds to the call: key, flight, proof, store on SQLite", more, 0.001)
+
+
+def ever_new(function: Callable[[str], Any]) -> Callable[[], Any]:
+    """Calls that are all different."""
+    numbers = count()
+    return lambda: function(f"{next(numbers)} {PROMPTS[200]}")
+
+
+def measure_sizes(report: Report, directory: Path, rounds: int) -> None:
+    """Bytes that an entry takes, in the file and in memory."""
+    number = 100 * rounds
+    answer = len(made(Invoice).model_dump_json())
+    with SQLiteBackend(directory / "sizes.db") as sqlite:
+        function = asked(sqlite, Invoice)
+        for n in range(number):
+            function(str(n))
+        sqlite.prune()
+        on_disk = sqlite.size() / number
+    tracemalloc.start()
+    with LRUBackend(max_entries=None) as memory:
+        function = asked(memory, Invoice)
+        function("warm")
+        before = tracemalloc.get_traced_memory()[0]
+        for n in range(number):
+            function(str(n))
+        in_memory = (tracemalloc.get_traced_memory()[0] - before) / number
+    tracemalloc.stop()
+    figures = {"JSON": float(answer), "SQLite": on_disk, "memory": in_memory}
+    report.line("Bytes per entry, 20 line items", "bytes", figures)
+    detail = f"{on_disk:,.0f} against {answer:,} bytes"
+    what = "bytes per entry in SQLite, 20 line items, over the JSON"
+    report.rows.append(Row(what, on_disk / answer, 1.6, detail))
+
+
+def measure_growth(report: Report, directory: Path, rounds: int) -> None:
+    """A get and a put with many entries in the file."""
+    sizes = (10_000, 50_000) if report.quick else (10_000, 100_000, 1_000_000)
+    with SQLiteBackend(directory / "growth.db", max_bytes="8GiB") as sqlite:
+        put, held = puts_of(sqlite.put), 0
+        for size in sizes:
+            while held < size:
+                more = range(held, min(held + 5000, size))
+                sqlite.put_many({key_of(n): entry() for n in more})
+                held += len(more)
+            found = interleaved(
+                {"get": repeated(gets_of(sqlite, size)), "put over": repeated(put)}, rounds
+            )
+            report.line("SQLite by the number of entries", f"{size:,}", found)
+
+
+def gets_of(sqlite: SQLiteBackend, size: int) -> Callable[[], object]:
+    """Gets all over the file."""
+    numbers = count()
+
+    def get() -> object:
+        found = sqlite.get(key_of(next(numbers) * 7919 % size))
+        assert found is not Nothing.ABSENT
+        return found
+
+    return get
+
+
+def measure_worth(report: Report, directory: Path, rounds: int) -> None:
+    """What a call of 0, 50 and 500 ms becomes, and how many calls a stampede makes."""
+    for number, seconds in enumerate((0.0, 0.05, 0.5)):
+        calls: list[float] = []
+        with SQLiteBackend(directory / f"worth{number}.db") as sqlite:
+            extract = slow(sqlite, seconds, calls)
+            miss = timed(partial(extract, PROMPTS[200]))
+            hits = [timed(partial(extract, PROMPTS[200])) for _ in range(20 * rounds)]
+            stampede(partial(extract, "all at once"))
+        figures = {"miss": Figures.of([miss]), "hit": Figures.of(hits)}
+        line = {**figures, "calls of 50 threads at once": len(calls) - 1}
+        report.line("A call of so many milliseconds", f"{seconds * 1e3:.0f}", line)
+
+
+def slow(backend: SQLiteBackend, seconds: float, calls: list[float]) -> Callable[[str], Small]:
+    """A cached function that takes so long, and notes each call."""
+
+    @cached_structured(backend=backend, ignore=["noted"])
+    def extract(text: str, noted: list[float] = calls) -> Small:
+        noted.append(seconds)
+        time.sleep(seconds)
+        return Small(vendor="ACME", total=42.0, paid=True)
+
+    return extract
+
+
+def timed(call: Callable[[], object]) -> float:
+    """The seconds of one call."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def stampede(call: Callable[[], object], threads: int = 50) -> None:
+    """One call from many threads at the same moment."""
+    start = threading.Barrier(threads)
+
+    def one() -> None:
+        start.wait()
+        call()
+
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(one) for _ in range(threads)]:
+            future.result()
