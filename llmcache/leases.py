@@ -6,6 +6,7 @@ to renew.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmcache.backends.base import Leasing
+from llmcache.flight import running_loop
 
 __all__ = ["LIFE", "POLL_FIRST", "Renewals", "new_token", "next_pause", "renewals"]
 
@@ -47,6 +49,12 @@ class Kept:
     leasing: Leasing
     key: str
     token: str
+    loop: asyncio.AbstractEventLoop | None
+
+    @property
+    def stranded(self) -> bool:
+        """Whether it is for a task of a loop that has stopped: then nobody computes."""
+        return self.loop is not None and not self.loop.is_running()
 
 
 class Renewals:
@@ -67,7 +75,7 @@ class Renewals:
         if leasing is None:
             yield
             return
-        lease = Kept(leasing, key, token)
+        lease = Kept(leasing, key, token, running_loop())
         with self.changed:
             self.kept.add(lease)
             if self.thread is None:
@@ -96,9 +104,13 @@ class Renewals:
                 if not self.kept:
                     self.thread = None
                     return
-                round_ = tuple(self.kept)
-            for lease in round_:
+            for lease in self.due():
                 self.renew(lease)
+
+    def due(self) -> list[Kept]:
+        """The leases to renew in a round."""
+        with self.changed:
+            return [lease for lease in self.kept if not lease.stranded]
 
     def renew(self, lease: Kept) -> None:
         """Renew one; one that is lost costs at most a second call elsewhere."""

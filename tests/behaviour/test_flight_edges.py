@@ -1,0 +1,355 @@
+"""What must not happen round a shared call: a hang, a lost lease, a changed exception."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import os
+import sqlite3
+import threading
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from llmcache import CacheMissError, LRUBackend, SQLiteBackend, cached_structured, engine, flow
+from llmcache.backends.base import Claim, Held, Nothing
+from llmcache.leases import Renewals
+
+
+class Pair:
+    """One function in two colours under one key."""
+
+    def __init__(self, model: Any, backend: Any) -> None:
+        keying: dict[str, Any] = {"name": "ask", "version": 1, "ignore": ["model"]}
+
+        @cached_structured(backend=backend, **keying)
+        def ask(text: str, model: Any = model) -> Any:
+            return model.complete(text)
+
+        @cached_structured(backend=backend, **keying)
+        async def aask(text: str, model: Any = model) -> Any:
+            return await model.acomplete(text)
+
+        self.ask, self.aask = ask, aask
+
+
+def wait_interested(count: int) -> None:
+    """Wait until so many callers wait for the one flight."""
+    while next(iter(engine.flights.running.values())).interested < count:
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.parametrize("kind", [StopIteration, concurrent.futures.CancelledError, GeneratorExit])
+def test_an_exception_that_means_something_to_python_arrives_as_it_was(made, model, mode, kind):
+    if mode == "async" and kind is StopIteration:
+        pytest.skip("a coroutine cannot raise it")
+    ask = made()
+    model.error = kind("as it was")
+    with pytest.raises(kind) as caught:
+        ask("a")
+    assert caught.value is model.error
+    assert not engine.flights.running
+
+
+async def test_it_reaches_who_waits_in_another_colour_too(pair, model):
+    model.hold()
+    model.error = StopIteration("once")
+    leader = ThreadPoolExecutor(1).submit(pair.ask, "a")
+    await asyncio.to_thread(model.wait_begun)
+    waiter = asyncio.create_task(pair.aask("a"))
+    await asyncio.to_thread(wait_interested, 1)
+    model.release()
+    with pytest.raises(RuntimeError) as caught:
+        await waiter
+    assert caught.value.__cause__ is leader.exception() is model.error
+
+
+class SlowClaims(SQLiteBackend):
+    """Holds the first claim after it was taken, before it is told."""
+
+    def __init__(self, path: Any) -> None:
+        super().__init__(path)
+        self.taken, self.gate = threading.Event(), threading.Event()
+
+    def claim(self, *args: Any, **named: Any) -> Any:
+        claimed = super().claim(*args, **named)
+        self.taken.set()
+        assert self.gate.wait(60)
+        return claimed
+
+
+async def test_a_caller_cancelled_during_its_claim_leaves_no_lease(tmp_path, model):
+    with SlowClaims(tmp_path / "a.db") as backend:
+        asked = cached_structured(backend=backend, version=1)(model.acomplete)
+        caller = asyncio.create_task(asked("a"))
+        await asyncio.to_thread(backend.taken.wait)
+        caller.cancel()
+        await asyncio.sleep(0)
+        backend.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        with sqlite3.connect(backend.path) as raw:
+            leases = raw.execute("SELECT count(*) FROM lease").fetchone()
+        raw.close()
+        assert (leases, model.calls) == ((0,), 0)
+
+
+async def test_the_last_caller_that_leaves_sees_the_work_end(backend):
+    steps: list[str] = []
+
+    @cached_structured(backend=backend, version=1, ignore=["steps"])
+    async def ask(steps: list[str] = steps) -> int:
+        try:
+            steps.append("began")
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("cleaned up")
+        return 1
+
+    caller = asyncio.create_task(ask())
+    while not steps:
+        await asyncio.sleep(0.001)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert steps == ["began", "cleaned up"]
+
+
+@pytest.fixture
+def stopped() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that the test runs in pieces."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+@pytest.fixture
+def in_memory(model) -> Any:
+    """The pair where no lease has to end first, which takes its time."""
+    return Pair(model, LRUBackend())
+
+
+def test_a_loop_that_stops_in_the_middle_holds_nobody_up(in_memory, model, stopped):
+    pair = in_memory
+    model.hold()
+    task = stopped.create_task(pair.aask("a"))
+    while not model.calls:
+        stopped.run_until_complete(asyncio.sleep(0.001))
+    waiter = ThreadPoolExecutor(1).submit(pair.ask, "a")
+    model.wait_begun()
+    model.wait_begun()
+    model.release()
+    assert waiter.result(60).number == 2
+    assert stopped.run_until_complete(task).number == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_nor_does_one_that_is_thrown_away(in_memory, model):
+    pair = in_memory
+    model.hold()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    task = loop.create_task(pair.aask("a"))
+    while not model.calls:
+        loop.run_until_complete(asyncio.sleep(0.001))
+    loop.close()
+    del task, loop
+    gc.collect()
+    model.release()
+    assert pair.ask("a").number == 2
+
+
+def test_nor_is_its_lease_kept_alive(stopped):
+    renewals = Renewals()
+    renewals.start = lambda: None  # the rounds are looked at here
+
+    async def compute() -> None:
+        with renewals.keep(SQLiteBackend("unused.db"), "key", "token"):
+            await asyncio.sleep(0)
+            assert len(renewals.due()) == 1
+            await asyncio.get_running_loop().create_future()
+
+    task = stopped.create_task(compute())
+    stopped.run_until_complete(asyncio.sleep(0.001))
+    assert renewals.due() == []
+    task.cancel()
+
+
+async def test_a_loop_that_waits_for_a_thread_that_asks_for_its_task_does_not_hang(model):
+    """The circle closes last in the thread, through a task that itself waits for nothing."""
+    backend = LRUBackend()
+    inside, go_on = threading.Event(), threading.Event()
+
+    @cached_structured(backend=backend, name="task", version=1, ignore=["gate"])
+    async def by_task(gate: Any) -> str:
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+        return "task"
+
+    @cached_structured(backend=backend, name="task", version=1, ignore=["gate"])
+    def by_thread(gate: Any) -> str:
+        return "thread"
+
+    @cached_structured(backend=backend, name="other", version=1, ignore=["gates"])
+    def other(gates: Any) -> str:
+        inside.set()
+        assert go_on.wait(60)
+        return by_thread(gate)
+
+    gate = threading.Event()
+    task = asyncio.create_task(by_task(gate))
+    while not engine.flights.running:
+        await asyncio.sleep(0.001)
+    pool = ThreadPoolExecutor(2)
+    leader = pool.submit(other, None)
+    await asyncio.to_thread(inside.wait)
+
+    def release() -> None:
+        wait_for_follower(other.cache_key(None).digest)
+        go_on.set()
+
+    pool.submit(release)
+    assert other(None) == "thread"
+    assert leader.result(60) == "thread"
+    gate.set()
+    assert await task == "task"
+
+
+def wait_for_follower(key: str) -> None:
+    """Wait until somebody follows the flight of a key."""
+    turn = threading.Event()
+    while not [f for f in engine.flights.running.values() if f.key[2] == key and f.interested]:
+        turn.wait(0.001)
+
+
+async def test_who_is_cancelled_takes_no_coroutine_from_the_others(model):
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["model"])
+    def ask(text: str, model: Any = model) -> Any:
+        return model.acomplete(text)
+
+    model.hold()
+    first = asyncio.create_task(ask("a"))
+    await asyncio.to_thread(model.wait_begun)
+    second = asyncio.create_task(ask("a"))
+    await asyncio.to_thread(wait_interested, 2)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    model.release()
+    assert (await second).number == model.calls == 1
+
+
+def counted(function: Any) -> int:
+    info = function.cache_info()
+    return info.hits + info.misses + info.stale + info.waits + info.bypassed
+
+
+def test_a_call_that_raises_counts_once_too(made, model):
+    ask = made()
+    model.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        ask("a")
+    assert (counted(ask.function), ask.cache_info().misses) == (1, 1)
+    with pytest.raises(CacheMissError):
+        ask.via(mode="offline")("a")
+    assert (counted(ask.function), ask.cache_info().misses) == (2, 2)
+
+
+def test_so_does_one_that_waited_for_a_call_that_raised(pair, model):
+    model.hold()
+    model.error = ValueError("no")
+    pool = ThreadPoolExecutor(3)
+    callers = [pool.submit(pair.ask, "a") for _ in range(3)]
+    model.wait_begun()
+    wait_interested(2)
+    model.release()
+    assert all(caller.exception() for caller in callers)
+    info = pair.ask.cache_info()
+    assert (info.misses, info.waits) == (1, 2)
+
+
+async def test_so_does_one_that_is_cancelled(pair, model):
+    model.hold()
+    callers = [asyncio.create_task(pair.aask("a")) for _ in range(3)]
+    await asyncio.to_thread(model.wait_begun)
+    await asyncio.to_thread(wait_interested, 3)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    assert counted(pair.aask) == 3
+
+
+def test_a_child_forked_while_another_thread_counts_goes_on(made, mode):
+    ask = made()
+    if mode == "async":
+        pytest.skip("the lock is the same")
+    ask("a")
+    held, go_on = threading.Event(), threading.Event()
+
+    def count() -> None:
+        tally = ask.function._self_variant.subject.tally
+        with getattr(tally, "counters", tally).lock:
+            held.set()
+            assert go_on.wait(60)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    assert held.wait(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if ask("a").number == 1 else 1)
+    go_on.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_is_not_stored_is_not_handed_on_after_an_invalidation_elsewhere(model):
+    """Nothing is written, so nothing is refused by the store: the epoch is asked for."""
+    backend = LRUBackend()
+
+    @cached_structured(
+        backend=backend, version=1, name="ask", ignore=["model"], cache_if=lambda _: False
+    )
+    def ask(text: str, model: Any = model) -> int:
+        return int(model.complete(text).number)
+
+    model.hold()
+    pool = ThreadPoolExecutor(2)
+    before = pool.submit(ask, "a")
+    model.wait_begun()
+    plan = ask._self_variant.plan()
+    backend.invalidate(ask.cache_key("a").digest, plan.scope)  # as another process does
+    after = pool.submit(ask, "a")
+    wait_interested(1)
+    model.release()
+    assert (before.result(), after.result()) == (1, 2)
+
+
+def test_following_a_live_leader_is_not_counted_as_waiting_for_storage(made, mode):
+    if mode == "async":
+        pytest.skip("the steps are the same")
+    ask = made().function
+    variant = ask._self_variant
+    plan = variant.plan()
+    call = variant.subject.arguments(ask.__wrapped__, None, ("a",), {})
+    question = variant.question(plan, call)
+    steps = flow.take_turn(question, "token", None)
+    step: Any = next(steps)
+    for _ in range(100):
+        assert isinstance(step, flow.Ask)
+        question.patience -= 0.1  # what the claim took
+        step = steps.send(Claim(Nothing.ABSENT, 0, Held(1e12)))
+        assert isinstance(step, flow.Pause)
+        step = steps.send(None)
+    assert question.patience == plan.settings.backend_timeout
