@@ -11,7 +11,7 @@ __all__ = ["alook", "every_key", "look"]
 
 def look(question: Question) -> Entry | Nothing | Failed | None:
     """What is stored; None where it does not matter."""
-    if question.anew:
+    if question.plan.anew:
         return None
     found = question.plan.store.get(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
@@ -21,7 +21,7 @@ def look(question: Question) -> Entry | Nothing | Failed | None:
 
 async def alook(question: Question) -> Entry | Nothing | Failed | None:
     """As `look`, async."""
-    if question.anew:
+    if question.plan.anew:
         return None
     found = await question.plan.store.aget(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:

@@ -64,6 +64,8 @@ class Plan:
         keep_if: The user's predicate, or None for the rule of `reason_not_to_keep`.
         keying: What keys are made with; further ones, with older encryption keys, only looked up.
         kept_manifests: The manifests that are known to be in the store.
+        anew: Whether what is stored, and what runs already, will not do.
+        offline: Whether nothing is to be computed.
     """
 
     settings: Settings
@@ -75,10 +77,14 @@ class Plan:
     keying: tuple[Mapping[str, Any], ...] = ()
     reader_ttl: float | None = None
     kept_manifests: set[str] = field(default_factory=set)
+    anew: bool = False
+    offline: bool = False
 
     def __post_init__(self) -> None:
         ttl = self.settings.ttl
         self.reader_ttl = None if callable(ttl) else ttl
+        self.anew = self.settings.mode is Mode.REFRESH
+        self.offline = self.settings.mode is Mode.OFFLINE
 
 
 @dataclass(slots=True)
@@ -98,7 +104,7 @@ class Question:
         joins: Whether it may read on in a stream that runs already.
         follows: Whether it waits for another caller's call.
         told: Whether the call has been counted: once, whatever comes of it later.
-        began: When it was asked, by the monotonic clock; 0.0 where nobody listens.
+        began: When it was asked, by the monotonic clock; None where nobody listens.
     """
 
     plan: Plan
@@ -114,7 +120,7 @@ class Question:
     joins: bool = True
     follows: bool = False
     told: bool = False
-    began: float = 0.0
+    began: float | None = None
 
     def __post_init__(self) -> None:
         self.patience = self.plan.settings.backend_timeout
@@ -129,7 +135,7 @@ class Question:
     @property
     def anew(self) -> bool:
         """Whether what is stored, and what runs already, will not do."""
-        return self.plan.settings.mode is Mode.REFRESH
+        return self.plan.anew
 
     @property
     def names(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from llmcache.backends.base import Entry, Nothing
 from llmcache.codecs import Unreadable, Usage
 from llmcache.errors import BackendError, CacheMissError
-from llmcache.events import Event, Hit, Miss, Stale, Wait, listened
+from llmcache.events import Event, Hit, Miss, Stale, Wait
 from llmcache.lookup import Absent, Expired, Fresh
 from llmcache.lookup import Stale as StaleEntry
 from llmcache.question import Answer, Question, outcome_of, report, restore, revive
@@ -47,7 +47,7 @@ def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve
         CacheMissError: In mode `offline`, when there is nothing to serve.
         BackendError: With `on_backend_error="raise"`.
     """
-    offline = question.plan.settings.mode is Mode.OFFLINE
+    offline = question.plan.offline
     if found is None:
         return Call("refresh")
     if isinstance(found, Failed):
@@ -82,13 +82,13 @@ def read(
 def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any) -> Serve:
     """Count a served entry."""
     if isinstance(outcome, Fresh):
-        if listened():
+        if question.began is not None:
             tell(question, Hit, outcome.entry, age=outcome.age)
         elif not question.told:
             question.told = True
             question.plan.tally.count_hit()
         return Serve(value)
-    offline = question.plan.settings.mode is Mode.OFFLINE
+    offline = question.plan.offline
     reason = "offline" if offline else "revalidate"
     tell(question, Stale, outcome.entry, age=outcome.age, reason=reason)
     return Serve(value, refresh=not offline and question.plan.settings.mode is not Mode.READONLY)
@@ -174,7 +174,8 @@ def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **f
     question.told = True
     if "seconds" not in facts:
         clock = question.plan.settings.clock
-        facts["seconds"] = clock.monotonic() - question.began if question.began else 0.0
+        began = question.began
+        facts["seconds"] = 0.0 if began is None else clock.monotonic() - began
     if usage is not None:
         facts["model"] = usage.model
         facts["input_tokens"] = usage.input_tokens
