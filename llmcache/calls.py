@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
 from functools import partial
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from llmcache.engine import aanswer, answer
 from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
 from llmcache.events import Bypass
 from llmcache.explaining import explain
+from llmcache.items import refuse
 from llmcache.question import Plan
 from llmcache.settings import Mode
 from llmcache.store import in_worker
@@ -91,9 +92,9 @@ async def call_async(variant: Variant, call: Arguments) -> Any:
         raise await in_worker(partial(explained, variant, call, miss)) from None
 
 
-def call_items(variant: Variant, call: Arguments) -> Iterator[Any]:
+def call_items(variant: Variant, call: Arguments) -> Generator[Any, Any, Any]:
     """Call a generator function: nothing happens before the first item is asked for."""
-    yield from call_sync(variant, call)
+    return (yield from call_sync(variant, call))
 
 
 async def call_async_items(variant: Variant, call: Arguments) -> AsyncGenerator[Any, None]:
@@ -101,7 +102,7 @@ async def call_async_items(variant: Variant, call: Arguments) -> AsyncGenerator[
     items = await call_async(variant, call._replace(run=awaitable(call.run)))
     async with aclosing(items):
         async for item in items:
-            yield item
+            refuse((yield item))
 
 
 def awaitable(run: Callable[[], Any]) -> Callable[[], Coroutine[Any, Any, Any]]:

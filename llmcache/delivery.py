@@ -20,7 +20,7 @@ from typing import Any
 from llmcache.driving import acarry_out, adrive, carry_out, drive
 from llmcache.flight import Flights
 from llmcache.flow import Ask, store_items
-from llmcache.items import Gone, Items
+from llmcache.items import Gone, Items, refuse
 from llmcache.question import ASYNC_ITEMS, ITEMS, Answer, Question, Turn
 from llmcache.streams import AsyncSharedStream, LiveStreams, SharedStream, Stream
 
@@ -117,7 +117,7 @@ async def adeliver(
     async with contextlib.aclosing(stream.read()) as items:
         try:
             async for item in items:
-                yield item
+                refuse((yield item))
         except Gone as gone:
             given, question.joins = gone.given, False
         else:
@@ -126,4 +126,4 @@ async def adeliver(
         async for item in items:
             given -= 1
             if given < 0:
-                yield item
+                refuse((yield item))
