@@ -24,7 +24,7 @@ from llmcache.streams import AsyncSharedStream, SharedStream
 __all__ = ["Call", "Serve", "count_raised", "for_caller", "for_follower", "stale_after", "verdict"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as Fresh: each hit makes one
 class Serve:
     """The value for the caller; `refresh`: it is to be computed anew behind his back."""
 

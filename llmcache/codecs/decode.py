@@ -59,7 +59,8 @@ set_private = PRIVATE.__set__
 
 def decode(body: bytes, builders: Builders) -> Any:
     """The value of one entry's second line."""
-    return value(from_json(body, allow_inf_nan=False), builders)
+    node = from_json(body, allow_inf_nan=False)
+    return READERS[node[0]](node, builders) if type(node) is list else node  # as value
 
 
 def builders_for(table: bytes, catalogue: Catalogue) -> Builders:
