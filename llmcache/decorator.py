@@ -68,31 +68,33 @@ def cached_structured(function: Any = None, /, **options: Any) -> Any:
 
     Args:
         function: What to decorate, where no options are given.
-        **options: By name:
-            ttl: Time to live: None (until evicted), seconds, a `timedelta`, text such as `"7d"`,
-                or a callable of the result that returns one of these, asked once, when storing. A
-                shorter one in the code counts for what is stored already; a longer one revives
-                nothing.
-            backend: A backend object, a URL, or None for the configured default.
-            namespace: Part of every key: keeps tenants apart.
-            name: Stands for `module.qualname`, so that a moved function keeps its entries.
-            version: Pins the function: its code and the globals it reads no longer count.
-            depends_on: More key parts: values, or functions without arguments asked at each call.
-            key: A callable of the call's arguments; its result stands for them in the key.
-            mode: See `llmcache.mode`.
-            ignore: Names of parameters that do not count.
-            response_model: The result type, where neither the return annotation nor an argument
-                says it.
-            stale_if_error: How long after expiry an answer is served when the call raises.
-            stale_while_revalidate: How long after expiry an answer is served at once, while it is
-                refreshed behind the caller.
-            cache_if: Only results for which it is true are stored. Without it, those are not
-                whose completion says it was truncated, refused or filtered.
-            on_backend_error: `"warn"`: a failing store costs a call of the function and one
-                warning; `"raise"`: it raises `BackendError`.
-            max_wait: How long a caller follows another's running call before calling itself.
-            on_uncacheable: What an argument without a stable form does: `"raise"` the error, or
-                `"bypass"` the cache.
+        **options: As listed next.
+
+    Keyword Args:
+        ttl: Time to live: None (until evicted), seconds, a `timedelta`, text such as `"7d"`,
+            or a callable of the result that returns one of these, asked once, when storing. A
+            shorter one in the code counts for what is stored already; a longer one revives
+            nothing.
+        backend: A backend object, a URL, or None for the configured default.
+        namespace: Part of every key: keeps tenants apart.
+        name: Stands for `module.qualname`, so that a moved function keeps its entries.
+        version: Pins the function: its code and the globals it reads no longer count.
+        depends_on: More key parts: values, or functions without arguments asked at each call.
+        key: A callable of the call's arguments; its result stands for them in the key.
+        mode: See `llmcache.mode`.
+        ignore: Names of parameters that do not count.
+        response_model: The result type, where neither the return annotation nor an argument
+            says it.
+        stale_if_error: How long after expiry an answer is served when the call raises.
+        stale_while_revalidate: How long after expiry an answer is served at once, while it is
+            refreshed behind the caller.
+        cache_if: Only results for which it is true are stored. Without it, those are not
+            whose completion says it was truncated, refused or filtered.
+        on_backend_error: `"warn"`: a failing store costs a call of the function and one
+            warning; `"raise"`: it raises `BackendError`.
+        max_wait: How long a caller follows another's running call before calling itself.
+        on_uncacheable: What an argument without a stable form does: `"raise"` the error, or
+            `"bypass"` the cache.
 
     Raises:
         ConfigurationError: For an unknown option or a value that one does not take.

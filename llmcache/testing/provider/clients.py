@@ -36,7 +36,7 @@ class Clients(ABC):
 
     @property
     def url(self) -> str:
-        """The base: `http://127.0.0.1:PORT`, whatever the alias."""
+        """The base on 127.0.0.1, whatever the alias."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
