@@ -73,7 +73,8 @@ def cached_client(
 
     Args:
         client: From any `instructor.from_*`, sync or async.
-        ignore: Names of keyword arguments of a call that do not count besides.
+        ignore: Names of keyword arguments of a call that do not count besides; `"service"` for
+            where requests go.
         **options: As of `cached_structured`. `name` is by default the provider's with
             `instructor.` in front: clients of one name and namespace share their answers.
             `version` is there to outdate all of them.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmcache.errors import UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.request import asked_type, described
 from llmcache.keeping import forget_usage
@@ -18,6 +20,18 @@ PER_CALL = {
     "cache_namespace": "namespace",
     "cache_sample": "sample",
 }
+
+NAMED = re.compile(r"parameters\['(\w+)'\]")
+
+
+def as_of_the_call(error: UncacheableArgumentError) -> UncacheableArgumentError:
+    """The error with the keyword that the caller used, which is the one for `ignore`."""
+    found = NAMED.match(error.path)
+    if found is None:
+        return error
+    text = str(error).replace(found[0], found[1]).replace("'parameters'", repr(found[1]))
+    path = error.path.replace(found[0], found[1])
+    return UncacheableArgumentError(text, parameter=found[1], path=path, type_name=error.type_name)
 
 
 class CachedCreate:
@@ -50,6 +64,8 @@ class CachedCreate:
         variant, parts = self.taken_apart(request)
         try:
             return self.presented(variant(self.create, request, **parts))
+        except UncacheableArgumentError as error:
+            raise as_of_the_call(error) from error.__cause__
         finally:
             forget_usage()
 
@@ -126,5 +142,7 @@ class AsyncCachedCreate(CachedCreate):
         variant, parts = self.taken_apart(request)
         try:
             return self.presented(await variant(self.create, request, **parts))
+        except UncacheableArgumentError as error:
+            raise as_of_the_call(error) from error.__cause__
         finally:
             forget_usage()

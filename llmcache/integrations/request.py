@@ -65,7 +65,7 @@ def described(  # noqa: PLR0913 - they are what there is to a request
     messages, context = prompt_of(request, provider)
     stream = request.get("stream", False) and ("async" if awaited else "sync")
     return {
-        "service": service_of(client, create),
+        "service": None if "service" in ignored else service_of(client, create),
         "provider": provider,
         "mode": str(getattr(client.mode, "value", client.mode)),
         "model": request.get("model") or model_of(client, create),

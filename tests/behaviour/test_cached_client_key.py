@@ -437,6 +437,12 @@ def test_what_cannot_be_keyed_is_an_error_that_names_the_way_out(asking: Asking)
     assert caught.value.parameter == "context"
 
 
+def test_a_parameter_that_cannot_be_keyed_is_named_as_in_the_call(asking: Asking) -> None:
+    with pytest.raises(UncacheableArgumentError, match=r"ignore=\['logger'\]") as caught:
+        asking(logger=[Handle()])
+    assert (caught.value.parameter, caught.value.path) == ("logger", "logger[0]")
+
+
 def test_what_does_not_count_may_be_named(provider: LoopbackProvider) -> None:
     client = cached_client(provider.instructor(), backend=LRUBackend(), ignore=["context", "seed"])
     for seed in (1, 2):
@@ -473,6 +479,52 @@ def test_a_client_over_a_completion_function_is_cached(
     assert not asking(instructor.from_litellm(complete))
     assert asking(instructor.from_litellm(complete), api_key="rotated")
     assert not asking(instructor.from_litellm(complete), api_base="http://elsewhere")
+
+
+async def test_an_async_completion_function_is_cached(mode: str) -> None:
+    if mode == "sync":
+        pytest.skip("it is async")
+    async with LoopbackProvider() as provider:
+        raw = provider.async_openai_client()
+
+        async def acompletion(**request: Any) -> Any:
+            return await raw.chat.completions.create(**request)
+
+        client = cached_client(instructor.from_litellm(acompletion), backend=LRUBackend())
+        for _ in range(2):
+            await client.create(response_model=User, model="m", messages=templated("Jo"))
+        assert provider.count == 1
+
+
+async def test_sync_and_async_clients_share_answers(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        backend = f"sqlite:///{tmp_path}/a.db"
+        asked: dict[str, Any] = {"model": "m", "messages": templated("Jo")}
+        plain = cached_client(provider.instructor(), backend=backend)
+        client = cached_client(provider.instructor(asynchronous=True), backend=backend)
+        answer = await client.create(response_model=User, **asked)
+        assert plain.create(response_model=User, **asked) == answer
+        assert provider.count == 1
+        streamed = list(plain.create_iterable(response_model=User, **asked))
+        items = client.create_iterable(response_model=User, **asked)
+        assert [item async for item in items] == streamed
+
+
+def test_a_class_that_is_made_anew_each_time_still_hits(
+    asking: Asking, provider: LoopbackProvider
+) -> None:
+    def made() -> Any:
+        class Local(BaseModel):
+            name: str
+
+        return Local
+
+    client = cached_client(provider.instructor(), backend=LRUBackend())
+    for _ in range(3):
+        for kind in (made(), instructor.Maybe(made())):
+            answer = client.create(response_model=kind, model="m", messages=templated("Jo"))
+            assert type(answer) is kind
+    assert provider.count == 2
 
 
 def test_what_a_partial_adds_counts_as_in_a_call(
