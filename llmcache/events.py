@@ -46,6 +46,7 @@ class Event:
         model: The model that answered, where a completion says so.
         input_tokens: Tokens of the prompt: spent on a miss, saved on a hit; None: not known.
         output_tokens: Tokens of the answer, likewise.
+        saved: Seconds of the call that a hit, a wait or a stale answer spared; 0.0: not known.
     """
 
     function: str
@@ -55,6 +56,7 @@ class Event:
     model: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    saved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

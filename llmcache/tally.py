@@ -6,9 +6,11 @@ import threading
 import warnings
 from typing import NamedTuple
 
+from llmcache.backends.base import Entry
 from llmcache.backends.forks import forkable
 from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
 from llmcache.events import Event, emit
+from llmcache.ledger import Account
 
 __all__ = ["CacheInfo", "Tally"]
 
@@ -46,8 +48,8 @@ COUNTERS = {
 }
 
 
-class Tally:
-    """The counters of one function, and the warnings that it has given once."""
+class Counters:
+    """What one function's calls came to in this process, and what it was warned of."""
 
     def __init__(self) -> None:
         self.hits = 0
@@ -60,24 +62,48 @@ class Tally:
         """See `Forkable.forked`; re-entrant, as a finalizer may call in the middle of a count."""
         self.lock = threading.RLock()
 
-    def count_hit(self) -> None:
-        """A hit that nobody listens to: the one thing that is done for it."""
-        with self.lock:
-            self.hits += 1
+
+class Tally:
+    """The counters of one function, and the warnings that it has given once.
+
+    Args:
+        counters: Those of another tally of the same function; None: new ones.
+        account: Where the ledger counts these calls too; None: nowhere.
+    """
+
+    def __init__(self, counters: Counters | None = None, account: Account | None = None) -> None:
+        self.counters = counters or Counters()
+        self.account = account
+
+    def at(self, account: Account) -> Tally:
+        """This tally, for calls that the ledger counts too."""
+        return Tally(self.counters, account)
+
+    def count_hit(self, entry: Entry | None = None) -> None:
+        """A hit that nobody listens to: all that is done for it."""
+        counters = self.counters
+        with counters.lock:
+            counters.hits += 1
+        if self.account is not None and entry is not None:
+            self.account.add_hit(entry)
 
     def tell(self, event: Event) -> None:
         """Count an event and hand it on."""
         counter = COUNTERS.get(type(event).__name__)
         if counter is not None:
-            with self.lock:
-                self.counts[counter] += 1
+            counters = self.counters
+            with counters.lock:
+                counters.counts[counter] += 1
+            if self.account is not None:
+                self.account.add(event)
         emit(event)
 
     def warn_once(self, about: str, text: str, category: type[LLMCacheWarning]) -> None:
         """Warn, once per function and subject."""
-        with self.lock:
-            known = about in self.warned
-            self.warned.add(about)
+        counters = self.counters
+        with counters.lock:
+            known = about in counters.warned
+            counters.warned.add(about)
         if not known:
             warnings.warn(text, category, stacklevel=2)
 
@@ -106,7 +132,8 @@ class Tally:
 
     def info(self, currsize: int | None) -> CacheInfo:
         """The counters now."""
-        with self.lock:
-            counts = dict(self.counts)
-            counts["hits"] += self.hits
+        counters = self.counters
+        with counters.lock:
+            counts = dict(counters.counts)
+            counts["hits"] += counters.hits
         return CacheInfo(**counts, currsize=currsize)

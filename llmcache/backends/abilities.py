@@ -5,9 +5,10 @@ Ask with `able(backend, Leasing)`, and do without where the answer is None.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
+from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.backends.entries import Claim, Entry, Listed, Scope
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Epochs",
     "Invalidations",
     "Leasing",
+    "Ledgers",
     "Listing",
     "Manifests",
     "Pruning",
@@ -187,4 +189,25 @@ class Manifests(Protocol):
 
     def get_manifest(self, digest: str) -> bytes | None:
         """What was kept, or None."""
+        ...
+
+
+@runtime_checkable
+class Ledgers(Protocol):
+    """What the calls of all processes came to, kept beside the entries."""
+
+    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+        """Add to what is kept, all of it or nothing; forgets what has become old."""
+        ...
+
+    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+        """What is kept from a day on; empty: all."""
+        ...
+
+    def misses(self, limit: int) -> list[Missed]:
+        """The last misses, the latest first."""
+        ...
+
+    def before_close(self, flush: Callable[[], None]) -> None:
+        """Call `flush` before closing: it adds what was counted and not yet added."""
         ...

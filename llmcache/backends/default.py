@@ -102,6 +102,7 @@ class DefaultBackend(TieredBackend):
 
     def close(self) -> None:
         """As `TieredBackend.close`; a file that was never used is not opened for it."""
+        self.flush_counts()
         try:
             self.near.close()
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
+from llmcache.backends.counts import MemoryLedger
 from llmcache.backends.lru import LRUBackend
 from llmcache.clock import SYSTEM, Clock
 
@@ -34,7 +35,7 @@ def lives(entry: Entry | Nothing, now: float, max_age: float | None) -> bool:
     return max_age is None or now - entry.created < max_age
 
 
-class LoneMemory(LRUBackend):
+class LoneMemory(MemoryLedger, LRUBackend):
     """Memory that stands in for a shared store, and so has leases too.
 
     Args:
@@ -42,7 +43,8 @@ class LoneMemory(LRUBackend):
     """
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
-        super().__init__(max_entries=None, max_bytes=LONE_BYTES, clock=clock)
+        MemoryLedger.__init__(self)
+        LRUBackend.__init__(self, max_entries=None, max_bytes=LONE_BYTES, clock=clock)
         self.leases: dict[str, Lease] = {}
 
     def claim(

@@ -18,6 +18,7 @@ from llmcache.backends.redis_breaker import Breaker
 from llmcache.backends.redis_clients import Clients, GivenClients, OwnClients
 from llmcache.backends.redis_dialogues import Dialogues
 from llmcache.backends.redis_health import ServerHealth, ask_health
+from llmcache.backends.redis_ledger import ServerLedger
 from llmcache.backends.redis_steps import Names
 from llmcache.backends.redis_walk import WINDOW, Place, count, details, newest, size
 from llmcache.backends.redis_wire import Wire
@@ -27,7 +28,7 @@ from llmcache.errors import BackendError, ConfigurationError
 __all__ = ["RedisBackend"]
 
 
-class RedisBackend(BackendBase):
+class RedisBackend(ServerLedger, BackendBase):
     """Entries, leases and epochs on a Redis (6.2 or newer) or Valkey server.
 
     A hit takes one round trip, a miss one to claim and one to store. Entries are removed by the
@@ -103,6 +104,7 @@ class RedisBackend(BackendBase):
 
     def close(self) -> None:
         """Close the connections that were opened here; a later use opens new ones."""
+        self.flush_counts()
         self.wire.clients.close()
 
     async def aget(self, key: str) -> Entry | Nothing:
@@ -119,6 +121,7 @@ class RedisBackend(BackendBase):
 
     async def aclose(self) -> None:
         """As `close`, async."""
+        await self.aflush_counts()
         await self.wire.clients.aclose()
 
     # Epochs

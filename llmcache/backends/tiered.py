@@ -13,6 +13,7 @@ from llmcache.backends.base import (
     Claim,
     Entry,
     Invalidations,
+    Ledgers,
     Listed,
     Listing,
     Manifests,
@@ -23,6 +24,7 @@ from llmcache.backends.base import (
     able,
 )
 from llmcache.backends.copies import Copies, fit_for_near
+from llmcache.backends.counts import Cell, KeepsCounts, Missed, Sums
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration
 
@@ -32,12 +34,21 @@ Ability = TypeVar("Ability")
 
 
 class Far(
-    Backend, AsyncLeasing, Invalidations, Listing, Sizing, Pruning, Bulk, Manifests, Protocol
+    Backend,
+    AsyncLeasing,
+    Invalidations,
+    Listing,
+    Sizing,
+    Pruning,
+    Bulk,
+    Manifests,
+    Ledgers,
+    Protocol,
 ):
     """All that a far side may be able to do."""
 
 
-class TieredBackend(BackendBase):
+class TieredBackend(KeepsCounts, BackendBase):
     """A near backend that holds copies of what a far one holds.
 
     Writes go to the far side first. An answer found there is copied to the near side with its
@@ -108,6 +119,7 @@ class TieredBackend(BackendBase):
 
     def close(self) -> None:
         """Close both sides."""
+        self.flush_counts()
         try:
             self.near.close()
         finally:
@@ -137,6 +149,7 @@ class TieredBackend(BackendBase):
 
     async def aclose(self) -> None:
         """As `close`, async."""
+        await self.aflush_counts()
         try:
             await self.near.aclose()
         finally:
@@ -239,7 +252,7 @@ class TieredBackend(BackendBase):
         async with self.copies.write(scope):
             return await (await self.afar()).aclear(scope)
 
-    # Listing, Sizing, Pruning, Bulk, Manifests: the far side's
+    # Listing, Sizing, Pruning, Bulk, Manifests, Ledgers: the far side's
 
     def entries(self, scope: Scope | None = None, *, limit: int | None = None) -> Iterator[Listed]:
         """As `Listing.entries`."""
@@ -273,3 +286,15 @@ class TieredBackend(BackendBase):
     def get_manifest(self, digest: str) -> bytes | None:
         """As `Manifests.get_manifest`."""
         return self.far.get_manifest(digest)
+
+    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+        """As `Ledgers.add_counts`."""
+        self.far.add_counts(counts, missed)
+
+    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+        """As `Ledgers.counts`."""
+        return self.far.counts(since)
+
+    def misses(self, limit: int) -> list[Missed]:
+        """As `Ledgers.misses`."""
+        return self.far.misses(limit)

@@ -213,8 +213,7 @@ def test_show_of_a_damaged_value_shows_the_rest(store: Path) -> None:
     with sqlite3.connect(store) as raw:
         raw.execute("UPDATE entry SET value = zeroblob(10) WHERE key = ?", (key,))
     raw.close()
-    reset_configuration()  # forgets the copies in memory
-    result = invoke("show", key)
+    result = invoke("show", key, "--backend", f"sqlite:///{store}")
     assert result.exit_code == 1
     assert "shop.invoice" in result.stdout
     assert "cannot be read: it is damaged" in result.stdout

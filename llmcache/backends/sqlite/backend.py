@@ -14,6 +14,7 @@ from llmcache.backends.patience import patience
 from llmcache.backends.sqlite.arguments import check_size, checked_count, checked_path
 from llmcache.backends.sqlite.connection import Connection
 from llmcache.backends.sqlite.file import StoreFile
+from llmcache.backends.sqlite.ledger import FileLedger
 from llmcache.backends.sqlite.operations import Operations
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
@@ -31,7 +32,7 @@ T = TypeVar("T")
 GIBIBYTE = 1 << 30
 
 
-class SQLiteBackend(BackendBase):
+class SQLiteBackend(FileLedger, BackendBase):
     """Entries in one SQLite file; safe in threads, processes, and children forked at any moment.
 
     The file is made at the first operation, 0600 in a directory 0700. What an operation has
@@ -108,6 +109,7 @@ class SQLiteBackend(BackendBase):
 
     def close(self) -> None:
         """Write down what was used and close all connections; later operations are refused."""
+        self.flush_counts()
         if self.sessions.is_open():
             self.write_usage(self.sessions.timeout)
         self.workers.stop()

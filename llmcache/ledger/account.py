@@ -1,0 +1,156 @@
+"""What the calls of one function came to since it was last written: counted, in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from llmcache.backends.base import Entry, Scope
+from llmcache.backends.counts import Cell, Missed, Sums
+from llmcache.backends.forks import forkable
+from llmcache.clock import Clock
+from llmcache.events import Event
+
+__all__ = ["Account"]
+
+DAY = 86_400
+OUTCOMES = {
+    "Hit": "hit",
+    "Miss": "miss",
+    "Stale": "stale",
+    "Wait": "wait",
+    "Bypass": "bypass",
+    "BackendFailure": "failure",
+}
+
+
+class Amounts:
+    """Sums while they grow."""
+
+    __slots__ = ("calls", "input_tokens", "output_tokens", "seconds")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+        self.input_tokens = 0
+        self.output_tokens = 0
+
+    def add(self, seconds: float, input_tokens: int | None, output_tokens: int | None) -> None:
+        """One call more."""
+        self.calls += 1
+        self.seconds += seconds
+        self.input_tokens += input_tokens or 0
+        self.output_tokens += output_tokens or 0
+
+    def sums(self) -> Sums:
+        """As they are kept."""
+        return Sums(self.calls, self.seconds, self.input_tokens, self.output_tokens)
+
+
+class Account:
+    """The counts of one function in one store, since they were last written.
+
+    Args:
+        scope: Whose calls.
+        clock: Tells the day.
+        missed: Where single misses go.
+        touched: Called when something was counted that is to be written.
+    """
+
+    def __init__(
+        self, scope: Scope, clock: Clock, missed: deque[Missed], touched: Callable[[], None]
+    ) -> None:
+        self.scope = scope
+        self.now = clock.time
+        self.missed = missed
+        self.touched = touched
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`; a child counts its own calls only."""
+        # Re-entrant, as a finalizer may call in the middle of a count.
+        self.lock = threading.RLock()
+        self.hits: dict[str | None, Amounts] = {}
+        self.cells: dict[Cell, Amounts] = {}
+        self.day = ""
+        self.day_ends = 0.0
+
+    def add_hit(self, entry: Entry) -> None:
+        """Count a hit; the hot path, so that nothing is looked up that can be kept."""
+        with self.lock:
+            if self.now() >= self.day_ends:
+                self.turn()
+            amounts = self.hits.get(entry.model)
+            if amounts is None:
+                amounts = self.hits[entry.model] = Amounts()
+                self.touched()
+            amounts.calls += 1
+            amounts.seconds += entry.seconds
+            if entry.input_tokens is not None:
+                amounts.input_tokens += entry.input_tokens
+            if entry.output_tokens is not None:
+                amounts.output_tokens += entry.output_tokens
+
+    def add(self, event: Event) -> None:
+        """Count an event; one that is no outcome of a call is not the ledger's."""
+        outcome = OUTCOMES.get(type(event).__name__)
+        if outcome is None:
+            return
+        reason = getattr(event, "reason", "") or getattr(event, "operation", "")
+        ran = outcome == "miss" and reason != "offline"
+        seconds = event.seconds if ran else event.saved
+        with self.lock:
+            now = self.now()
+            if now >= self.day_ends:
+                self.turn()
+            cell = self.cell(event.model, outcome, reason)
+            amounts = self.cells.setdefault(cell, Amounts())
+            amounts.add(seconds, event.input_tokens, event.output_tokens)
+        if outcome == "miss":
+            self.missed.append(Missed(now, *self.names, event.key, reason))
+        if outcome != "bypass":
+            self.touched()
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Namespace and function."""
+        return self.scope.namespace, self.scope.function
+
+    def cell(self, model: str | None, outcome: str, reason: str) -> Cell:
+        """Today's cell."""
+        return Cell(self.day, *self.names, model or "", outcome, reason)
+
+    def turn(self) -> None:
+        """Begin another day; under the lock."""
+        self.close_hits()
+        today = int(self.now() // DAY)
+        self.day = f"{datetime.fromtimestamp(today * DAY, UTC):%Y-%m-%d}"
+        self.day_ends = (today + 1.0) * DAY
+
+    def close_hits(self) -> None:
+        """Put the day's hits with the other cells; under the lock."""
+        for model, amounts in self.hits.items():
+            self.cells[self.cell(model, "hit", "")] = joined(
+                amounts, self.cells.get(self.cell(model, "hit", ""))
+            )
+        self.hits = {}
+
+    def taken(self) -> dict[Cell, Sums]:
+        """What was counted, once."""
+        with self.lock:
+            self.close_hits()
+            cells, self.cells = self.cells, {}
+        return {cell: amounts.sums() for cell, amounts in cells.items()}
+
+
+def joined(one: Amounts, other: Amounts | None) -> Amounts:
+    """Both in the first."""
+    if other is not None:
+        one.calls += other.calls
+        one.seconds += other.seconds
+        one.input_tokens += other.input_tokens
+        one.output_tokens += other.output_tokens
+    return one

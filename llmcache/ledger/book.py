@@ -1,0 +1,204 @@
+"""All that this process has counted, one book a store, and when it is written."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from llmcache.backends.base import Backend, Ledgers, Scope, able
+from llmcache.backends.counts import Cell, MemoryLedger, Missed, Sums
+from llmcache.backends.forks import forkable
+from llmcache.backends.patience import patience
+from llmcache.clock import Clock
+from llmcache.ledger.account import Account
+
+__all__ = ["Book", "account_of", "book_of", "flush"]
+
+INTERVAL = 5.0
+"""Seconds between two writings."""
+
+FLUSH_PATIENCE = 1.0
+"""Seconds that one writing may wait for a store; what did not get through goes with the next."""
+
+RECENT = 200
+"""Misses that are remembered between two writings."""
+
+logger = logging.getLogger("llmcache")
+
+
+class Book:
+    """All accounts of one store, and the way to what it keeps.
+
+    Where the backend cannot keep a ledger, this process does for itself: `kept` is False then.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = weakly(backend)
+        self.kept = able(backend, Ledgers) is not None
+        self.accounts: dict[Scope, Account] = {}
+        self.missed: deque[Missed] = deque(maxlen=RECENT)
+        self.forked()
+        forkable(self)
+        self.ledger().before_close(self.flush)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`; what the parent has in hand, it writes itself."""
+        self.lone = MemoryLedger()
+        self.opening = threading.Lock()
+        self.writing = threading.RLock()
+        self.used = False
+        self.missed.clear()
+        self.unwritten: dict[Cell, Sums] = {}
+
+    def ledger(self) -> Ledgers:
+        """Where the sums go."""
+        backend = self.backend()
+        keeper = None if backend is None else able(backend, Ledgers)
+        return self.lone if keeper is None else keeper
+
+    def account(self, scope: Scope, clock: Clock) -> Account:
+        """The one account of a function."""
+        with self.opening:
+            known = self.accounts.get(scope)
+            if known is None:
+                known = Account(scope, clock, self.missed, self.touched)
+                self.accounts[scope] = known
+            return known
+
+    def touched(self) -> None:
+        """The cache had a part in a call: see that it is written in time."""
+        self.used = True
+        writer.wake()
+
+    def flush(self) -> None:
+        """Write what was counted. What the store does not take now goes with the next writing."""
+        with self.writing:
+            missed = [self.missed.popleft() for _ in range(len(self.missed))]
+            for account in list(self.accounts.values()):
+                for cell, sums in account.taken().items():
+                    self.unwritten[cell] = self.unwritten.get(cell, Sums()).plus(sums)
+            # Where the cache is off, no store is opened to say so.
+            if not self.used or not (self.unwritten or missed):
+                return
+            try:
+                with patience(FLUSH_PATIENCE):
+                    self.ledger().add_counts(self.unwritten, missed)
+            except Exception as error:  # noqa: BLE001 - whatever a backend raises, the calls were answered
+                logger.debug("The ledger could not be written: %s", error)
+                self.missed.extendleft(reversed(missed))
+                return
+            self.unwritten = {}
+
+    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+        """What is kept, with all that this process has counted up to now."""
+        self.flush()
+        return self.ledger().counts(since)
+
+    def misses(self, limit: int) -> list[Missed]:
+        """The last misses, likewise, the latest first."""
+        self.flush()
+        return self.ledger().misses(limit)
+
+
+class Writer:
+    """The thread that writes all books; there only while something was counted lately."""
+
+    def __init__(self) -> None:
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`; a child has no thread yet."""
+        self.lock = threading.RLock()
+        self.stop = threading.Event()
+        self.awake = False
+        self.pid = 0
+
+    def wake(self) -> None:
+        """Have everything written within `INTERVAL`."""
+        with self.lock:
+            if self.awake or self.stop.is_set():
+                return
+            self.at_exit()
+            self.awake = True
+            thread = threading.Thread(target=self.write, name="llmcache-ledger", daemon=True)
+            # No thread can be begun while the interpreter ends; the books are written then anyway.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+
+    def write(self) -> None:
+        """Wait, write, and go; whoever counts next wakes another."""
+        self.stop.wait(INTERVAL)
+        self.awake = False
+        flush()
+
+    def at_exit(self) -> None:
+        """See that a child of multiprocessing, which skips `atexit`, writes at its end too."""
+        if self.pid == os.getpid():
+            return
+        self.pid = os.getpid()
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.Finalize(None, flush, exitpriority=100)
+
+    def end(self) -> None:
+        """Write all books a last time."""
+        self.stop.set()
+        flush()
+
+
+def weakly(backend: Backend) -> Callable[[], Backend | None]:
+    """The backend while it lives; one that takes no weak reference lives as long as its book."""
+    try:
+        return weakref.ref(backend)
+    except TypeError:
+        return lambda: backend
+
+
+class Books:
+    """The books of this process, one a backend."""
+
+    def __init__(self) -> None:
+        self.known: weakref.WeakValueDictionary[int, Book] = weakref.WeakValueDictionary()
+        self.forked()
+        forkable(self)
+
+    def forked(self) -> None:
+        """See `Forkable.forked`."""
+        self.lock = threading.Lock()
+
+    def of(self, backend: Backend) -> Book:
+        """The one that is there, or a new one."""
+        with self.lock:
+            known = self.known.get(id(backend))
+            if known is None or known.backend() is not backend:
+                known = self.known[id(backend)] = Book(backend)
+            return known
+
+
+writer = Writer()
+books = Books()
+atexit.register(writer.end)
+
+
+def book_of(backend: Backend) -> Book:
+    """The one book of a backend."""
+    return books.of(backend)
+
+
+def account_of(backend: Backend, scope: Scope, clock: Clock) -> Account:
+    """Where the calls of a function, with its entries in this backend, are counted."""
+    return books.of(backend).account(scope, clock)
+
+
+def flush() -> None:
+    """Write all that this process has counted, now."""
+    for book in list(books.known.values()):
+        book.flush()
