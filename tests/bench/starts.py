@@ -72,7 +72,7 @@ def measure_starts(report: Report, directory: Path, rounds: int) -> None:
             name: once(partial(process, directory, *arguments))
             for name, arguments in contenders.items()
         },
-        rounds,
+        rounds // 2,
     )
     for name, figures in found.items():
         report.line(
