@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from llmcache.integrations.prompt import prompt_of
 from llmcache.keys.clients import client_digest, default_model, plain_url
 
@@ -37,6 +39,7 @@ HEADERS = frozenset({
 """Headers that can change an answer; credentials, tracing and user agents cannot."""
 
 LEFT_OUT = OF_THEIR_OWN | HOW | WHO | SECRETS | {"extra_headers", "headers"}
+SDKS = frozenset({"openai", "anthropic", "litellm"})
 UNSET = frozenset({"NotGiven", "Omit"})
 
 
@@ -69,7 +72,7 @@ def described(  # noqa: PLR0913 - they are what there is to a request
         "provider": provider,
         "mode": str(getattr(client.mode, "value", client.mode)),
         "model": request.get("model") or model_of(client, create),
-        "messages": messages,
+        "messages": messages if are_texts(messages) else in_order(messages),
         "form": (form, stream, request.get("strict", True)),
         "context": context,
         "parameters": parameters_of(request),
@@ -126,8 +129,19 @@ def parameters_of(request: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def are_texts(messages: Any) -> bool:
+    """Whether the messages are dicts with a text each, as most are, and count as they stand."""
+    return type(messages) is list and all(
+        type(message) is dict and type(message.get("content")) is str for message in messages
+    )
+
+
 def in_order(value: Any) -> Any:
-    """The value, with the properties of a JSON schema as pairs: their order is prompt text."""
+    """The value as it is sent, with a JSON schema's properties as pairs: their order is prompt.
+
+    Messages, blocks and tools that are objects of an SDK become what they hold, so that a field
+    that a later release adds changes no key.
+    """
     if isinstance(value, dict):
         return {
             name: [(inner, in_order(part)) for inner, part in item.items()]
@@ -135,6 +149,8 @@ def in_order(value: Any) -> Any:
             else in_order(item)
             for name, item in value.items()
         }
-    if type(value) is list:
-        return [in_order(item) for item in value]
+    if isinstance(value, list | tuple) and type(value) in {list, tuple}:
+        return type(value)([in_order(item) for item in value])
+    if isinstance(value, BaseModel) and type(value).__module__.partition(".")[0] in SDKS:
+        return in_order(value.model_dump(exclude_unset=True))
     return value

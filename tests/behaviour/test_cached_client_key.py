@@ -293,6 +293,24 @@ def test_in_a_schema_the_order_of_properties_counts_and_no_other(asking: Asking)
     assert not asking(extra_body={"more": [tool(b=number, a=text)], "k": 1})
 
 
+def test_turns_of_an_sdks_own_classes_count_by_what_they_hold(
+    asking: Asking, provider: LoopbackProvider
+) -> None:
+    """A field that a later release of the SDK adds is not set and changes nothing."""
+    said = provider.anthropic_client().messages.create(
+        model="m", max_tokens=9, messages=[{"role": "user", "content": "Jo"}]
+    )
+    held = [block.model_dump(exclude_unset=True) for block in said.content]
+    for content, hit in ((said.content, False), (held, True), (held * 2, False)):
+        turns = [
+            {"role": "user", "content": "Jo"},
+            {"role": "assistant", "content": content},
+            {"role": "user", "content": "And?"},
+        ]
+        client = provider.instructor("anthropic")
+        assert asking(client, messages=turns, max_tokens=9) is hit
+
+
 # ---- context -------------------------------------------------------------------------------
 
 
