@@ -23,8 +23,8 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine."""
 
-    time = staticmethod(time)
-    monotonic = staticmethod(monotonic)
+    time: staticmethod[[], float] = staticmethod(time)
+    monotonic: staticmethod[[], float] = staticmethod(monotonic)
 
 
 SYSTEM: Clock = SystemClock()

@@ -24,8 +24,8 @@ ALLOWED_DURATION = (
 )
 ALLOWED_SIZE = "bytes as a whole number above 0, or text such as '500MB', '2GiB'"
 
-SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-BYTES = {
+SECONDS: dict[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+BYTES: dict[str, int] = {
     "": 1,
     "B": 1,
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", start=1)},

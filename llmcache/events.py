@@ -30,7 +30,7 @@ __all__ = [
     "record",
 ]
 
-logger = logging.getLogger("llmcache")
+logger: logging.Logger = logging.getLogger("llmcache")
 logger.addHandler(logging.NullHandler())
 
 
@@ -131,7 +131,7 @@ class Recording:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-lock = threading.Lock()
+lock: threading.Lock = threading.Lock()
 handlers: tuple[Handler, ...] = ()
 recordings: contextvars.ContextVar[tuple[Recording, ...]] = contextvars.ContextVar(
     "llmcache.recordings", default=()

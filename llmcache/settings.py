@@ -174,8 +174,8 @@ class Configuration:
     """The two layers that the process shares: what was configured, and the environment."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.generation = 0
+        self.lock: threading.RLock = threading.RLock()
+        self.generation: int = 0
         self.configured: dict[str, Any] = {}
         self.environment: dict[str, Any] | None = None
 
@@ -201,7 +201,7 @@ class Configuration:
             self.generation += 1
 
 
-configuration = Configuration()
+configuration: Configuration = Configuration()
 os.register_at_fork(after_in_child=lambda: setattr(configuration, "lock", threading.RLock()))
 chosen_mode: contextvars.ContextVar[Mode | None] = contextvars.ContextVar(
     "llmcache.mode", default=None

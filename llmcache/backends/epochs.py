@@ -22,7 +22,7 @@ class EpochLog:
 
     def __init__(self, remembered: int = 4096) -> None:
         self.remembered = remembered
-        self.number = 0
+        self.number: int = 0
         self.keys: OrderedDict[str, tuple[int, Scope]] = OrderedDict()
         self.scopes: dict[Scope, int] = {}
 

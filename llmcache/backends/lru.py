@@ -6,7 +6,7 @@ import heapq
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from llmcache.backends.base import BackendBase, Entry, Listed, Nothing, Scope
 from llmcache.backends.epochs import EpochLog
@@ -29,11 +29,11 @@ class Kept:
     __slots__ = ("ends", "entry", "hits", "size", "used")
 
     def __init__(self, entry: Entry, size: int, ends: float, used: float) -> None:
-        self.entry = entry
-        self.size = size
-        self.ends = ends
-        self.used = used
-        self.hits = 0
+        self.entry: Entry = entry
+        self.size: int = size
+        self.ends: float = ends
+        self.used: float = used
+        self.hits: int = 0
 
 
 class LRUBackend(BackendBase):
@@ -63,15 +63,17 @@ class LRUBackend(BackendBase):
         *,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.max_entries = math.inf if max_entries is None else whole(max_entries, "max_entries")
-        self.max_bytes = math.inf if max_bytes is None else parse_size(max_bytes, name="max_bytes")
-        self.now = clock.time
+        self.max_entries: float = whole(max_entries, "max_entries")
+        self.max_bytes: float = (
+            math.inf if max_bytes is None else parse_size(max_bytes, name="max_bytes")
+        )
+        self.now: Callable[[], float] = clock.time
         # Reentrant: a finalizer or a signal handler may use the cache inside one of its methods.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.kept: OrderedDict[str, Kept] = OrderedDict()
         self.endings: list[tuple[float, str]] = []
-        self.bytes = 0
-        self.epochs = EpochLog()
+        self.bytes: int = 0
+        self.epochs: EpochLog = EpochLog()
         self.manifests: dict[str, bytes] = {}
         forkable(self)
 
@@ -289,7 +291,9 @@ def end_of(entry: Entry) -> float:
     return max(entry.expires, entry.stale_until or entry.expires)
 
 
-def whole(value: object, name: str) -> int:
+def whole(value: int | None, name: str) -> float:
+    if value is None:
+        return math.inf
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         allowed = "a whole number above 0, or None for no bound"
         raise ConfigurationError(

@@ -62,11 +62,11 @@ class Pauses:
     """
 
     def __init__(self, seconds: float, *, clock: Clock = SYSTEM) -> None:
-        self.left = remaining(seconds)
+        self.left: float = remaining(seconds)
         self.clock = clock
-        self.start = clock.monotonic()
-        self.slept = 0.0
-        self.longest = FIRST_PAUSE
+        self.start: float = clock.monotonic()
+        self.slept: float = 0.0
+        self.longest: float = FIRST_PAUSE
 
     def once_more(self) -> bool:
         """Sleep for a moment; False, at once, when the time is over."""

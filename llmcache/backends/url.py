@@ -191,7 +191,7 @@ class Shared:
     """The backends that this process shares, by what was asked for."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.backends: dict[tuple[Plan, Clock], Backend] = {}
         forkable(self)
         atexit.register(self.close)
@@ -215,7 +215,7 @@ class Shared:
         self.lock = threading.Lock()
 
 
-shared = Shared()
+shared: Shared = Shared()
 
 
 def plan(

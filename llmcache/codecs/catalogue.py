@@ -27,9 +27,9 @@ class SeenTypes:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.classes: OrderedDict[tuple[str, str], type] = OrderedDict()
-        self.revision = 0
+        self.revision: int = 0
 
     def remember(self, kind: type) -> None:
         """Keep a class, in place of an earlier one of the same name and digest."""
@@ -52,7 +52,7 @@ class Catalogue:
     """Names for classes and classes for names, for the results of one function."""
 
     def __init__(self, declared: Any, candidates: tuple[Any, ...], seen: SeenTypes) -> None:
-        self.roots = (declared, *candidates)
+        self.roots: tuple[Any, ...] = (declared, *candidates)
         self.seen = seen
         self.reached: dict[str, list[type]] | None = None
         self.known: frozenset[type] = frozenset()

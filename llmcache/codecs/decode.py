@@ -50,7 +50,7 @@ DAMAGE = (
 
 ROW = 3  # the length of an object's node with nothing beside its state
 
-bare = object.__new__
+bare: Callable[[type], Any] = object.__new__
 set_dict = MODEL_DICT.__set__
 set_names = FIELDS_SET.__set__
 set_extra = EXTRA.__set__

@@ -223,7 +223,8 @@ LEAVES: dict[str, Leaf] = {
     **{
         name: by_text(kind)
         for name in URLS
-        if isinstance(kind := getattr(networks, name, None), type) and kind is not pydantic_core.Url
+        for kind in [getattr(networks, name, None)]
+        if isinstance(kind, type) and kind is not pydantic_core.Url
     },
     **{
         kind.__name__: by_text(kind)

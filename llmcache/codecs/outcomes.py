@@ -23,7 +23,7 @@ class Unstorable(Exception):  # noqa: N818 - an outcome that the engine handles,
 
     def __init__(self, reason: str, *, path: str = "", type_name: str = "") -> None:
         super().__init__(reason)
-        self.path = path
+        self.path: str = path
         self.reason = reason
         self.type_name = type_name
 

@@ -118,7 +118,7 @@ class Proof:
     def elements(self, items: Any) -> list[str]:
         """A set as something that can be compared without asking its elements."""
         if not hasattr(self, "writer"):
-            self.writer = Writer(self.catalogue)
+            self.writer: Writer = Writer(self.catalogue)
         return sorted(json_text(self.writer.value(item, 0)) for item in items)
 
 

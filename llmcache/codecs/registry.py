@@ -21,7 +21,7 @@ class Registered:
     decode: Callable[[Any], Any]
 
 
-lock = threading.Lock()
+lock: threading.Lock = threading.Lock()
 by_type: dict[type, Registered] = {}
 by_name: dict[str, Registered] = {}
 

@@ -45,7 +45,7 @@ class ResultCodec:
     def __init__(
         self, declared: Any, candidates: tuple[Any, ...] = (), seen: SeenTypes | None = None
     ) -> None:
-        self.catalogue = Catalogue(declared, candidates, seen or SeenTypes())
+        self.catalogue: Catalogue = Catalogue(declared, candidates, seen or SeenTypes())
         self.builders: dict[bytes, tuple[int, Builders]] = {}
 
     def dump(self, value: Any) -> Dumped:
@@ -92,7 +92,7 @@ class ResultCodec:
 
 NOT_BUILT: tuple[int, Builders] = (-1, [])
 
-lock = threading.Lock()
+lock: threading.Lock = threading.Lock()
 codecs: OrderedDict[Any, ResultCodec] = OrderedDict()
 
 

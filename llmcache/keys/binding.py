@@ -85,8 +85,8 @@ class Binder:
         """Read the signature of `function`, which is the undecorated one."""
         signature = signature_of(function)
         self.names: tuple[str, ...] = tuple(signature.parameters)
-        self.kept = self.names
-        self.twin = twin_of(function, signature)
+        self.kept: tuple[str, ...] = self.names
+        self.twin: Callable[..., dict[str, Any]] = twin_of(function, signature)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[str, object], ...]:
         """Each parameter's name and value, defaults applied.

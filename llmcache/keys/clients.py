@@ -13,7 +13,7 @@ import functools
 import hashlib
 import operator
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -228,7 +228,7 @@ def stable_text(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-READERS = {
+READERS: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
     "instructor": instructor_facts,
     "raw": raw_facts,
     "resource": resource_facts,

@@ -55,7 +55,7 @@ class Follower:
         self.subject = subject
         self.files = files
         self.met: dict[tuple[int, bool], object] = {}
-        self.members = Members(self)
+        self.members: Members = Members(self)
 
     def outermost(self, function: Any, label: str) -> None:
         """The decorated callable itself, whatever kind it is of."""

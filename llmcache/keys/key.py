@@ -100,15 +100,15 @@ class FunctionKeys:
         response_model: Any = None,
     ) -> None:
         plain = plain_function(function)
-        self.name = checked_name(name) or identity_of(plain or function)
-        self.depends_on = checked_depends_on(depends_on)
-        self.by = checked_key(key)
+        self.name: str = checked_name(name) or identity_of(plain or function)
+        self.depends_on: tuple[Any, ...] = checked_depends_on(depends_on)
+        self.by: Callable[..., Any] | None = checked_key(key)
         if isinstance(response_model, str | int | float):
             raise ConfigurationError(
                 f"response_model={response_model!r} is a value, not a type.", name="response_model"
             )
-        self.declaration = Declaration(plain, response_model)
-        self.planner = Planner(
+        self.declaration: Declaration = Declaration(plain, response_model)
+        self.planner: Planner = Planner(
             function,
             name=self.name,
             version=checked_version(version),

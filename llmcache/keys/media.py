@@ -44,7 +44,7 @@ def write_path(out: Stream, value: Path) -> None:
     write_path_parts(out, (str(value), content_of(value)))
 
 
-write_path_parts = native_leaf("Path", lambda parts: parts)
+write_path_parts: Writer = native_leaf("Path", lambda parts: parts)
 
 PATH_KINDS: dict[type, Writer] = {type(Path()): write_path}
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from llmcache.keys.stream import Stream, Writer, native, native_leaf, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["BUILTINS", "write_items", "write_pairs"]
 
-double = Struct(">d").pack
+double: Callable[..., bytes] = Struct(">d").pack
 
 ALL = slice(None)
 NAN = b"f" + double(math.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 from llmcache.keys.binding import Binder
@@ -70,16 +71,16 @@ class Planner:
         lively: bool,
     ) -> None:
         self.function = function
-        self.plain = plain_function(function)
+        self.plain: FunctionType | None = plain_function(function)
         self.name = name
         self.version = version
         self.declaration = declaration
         self.lively = lively
-        self.binder = Binder(function)
+        self.binder: Binder = Binder(function)
         self.binder.check_ignored(ignored)
-        self.ignored = frozenset(ignored)
+        self.ignored: frozenset[str] = frozenset(ignored)
         first = self.binder.names[0] if self.binder.names else ""
-        self.method = first in SELF_NAMES and first not in ignored
+        self.method: bool = first in SELF_NAMES and first not in ignored
         self.plans: Remembered[Plan] = Remembered()
         self.only: Plan | None = None
         self.project: tuple[str, ...] | None = None
@@ -105,8 +106,10 @@ class Planner:
     def begin(self, project: tuple[str, ...]) -> None:
         """Forget all plans, as they are for other packages."""
         module = shown_module(getattr(self.plain or self.function, "__module__", None))
-        self.references = Fingerprints(Project(module.partition(".")[0], tuple(project)))
-        self.quick = self.references.without_files()
+        self.references: Fingerprints = Fingerprints(
+            Project(module.partition(".")[0], tuple(project))
+        )
+        self.quick: Fingerprints = self.references.without_files()
         self.plans.clear()
         self.only, self.project = None, project
 

@@ -122,7 +122,7 @@ def exception_parts(value: Any) -> tuple[object, ...]:
     return (value.args, *beside)
 
 
-write_arguments = native("exception", exception_parts)
+write_arguments: Writer = native("exception", exception_parts)
 
 
 def record_writer(kind: type) -> Writer | None:

@@ -46,9 +46,9 @@ def write_builtin(out: Stream, value: Any) -> None:
         write_bound_builtin(out, value)
 
 
-write_bound_builtin = native("builtin method", lambda v: (v.__self__, v.__name__))
+write_bound_builtin: Writer = native("builtin method", lambda v: (v.__self__, v.__name__))
 
-write_descriptor = native("method of", lambda v: (v.__objclass__, v.__name__))
+write_descriptor: Writer = native("method of", lambda v: (v.__objclass__, v.__name__))
 
 
 def write_unknown(out: Stream, value: object) -> None:

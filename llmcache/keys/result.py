@@ -50,7 +50,7 @@ class Declaration:
         self.response_model = response_model
         self.returned: Any = None
         self.parameters: dict[str, Any] = {}
-        self.read = False
+        self.read: bool = False
 
     def fixed(self) -> Any:
         """The declared type where it is the same for every call, else None."""

@@ -36,7 +36,7 @@ FUTURES = (
 )
 """Flags of future imports, which `exec` takes over from whoever calls it."""
 
-compiling = threading.Lock()
+compiling: threading.Lock = threading.Lock()
 
 
 def find_syntax(code: types.CodeType, module_globals: dict[str, Any]) -> FunctionNode | None:

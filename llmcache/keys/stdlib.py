@@ -95,7 +95,7 @@ def write_module(out: Stream, value: types.ModuleType) -> None:
     write_module_name(out, module_name(value.__name__))
 
 
-write_module_name = native_leaf("module", lambda name: (name,))
+write_module_name: Writer = native_leaf("module", lambda name: (name,))
 
 LEAVES: dict[type, tuple[str, Any]] = {
     Decimal: ("Decimal", lambda v: (Decimal.__str__(v),)),

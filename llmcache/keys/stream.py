@@ -42,7 +42,7 @@ DEPTH_LIMIT = 200
 LONGEST_KEY_SHOWN = 40
 STEPS_SHOWN = 12
 
-size = Struct(">Q").pack
+size: Callable[..., bytes] = Struct(">Q").pack
 """A length or a count: 8 bytes."""
 
 
@@ -105,10 +105,10 @@ class Stream:
     def __init__(
         self, write: Callable[[bytes], object], references: References, *, files: bool, root: str
     ) -> None:
-        self.write = write
-        self.references = references
-        self.files = files
-        self.root = root
+        self.write: Callable[[bytes], object] = write
+        self.references: References = references
+        self.files: bool = files
+        self.root: str = root
         self.open: dict[int, object] = {}
 
     def resolve(self, kind: type) -> Writer:

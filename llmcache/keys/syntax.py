@@ -49,9 +49,9 @@ class Writer:
     """Writes nodes one after the other, each framed by its kind and the count of what follows."""
 
     def __init__(self, hidden: Collection[int]) -> None:
-        self.out = bytearray()
+        self.out: bytearray = bytearray()
         self.hidden = hidden
-        self.in_class = False
+        self.in_class: bool = False
 
     def text(self, text: str) -> None:
         payload = text.encode("utf-8", "surrogatepass")

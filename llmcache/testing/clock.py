@@ -20,9 +20,9 @@ class ManualClock:
     """
 
     def __init__(self, start: float = BEGINNING) -> None:
-        self.lock = threading.Lock()
-        self.wall = start
-        self.elapsed = 0.0
+        self.lock: threading.Lock = threading.Lock()
+        self.wall: float = start
+        self.elapsed: float = 0.0
 
     def time(self) -> float:
         """Seconds since 1970 UTC, as set and advanced."""

@@ -53,9 +53,9 @@ class RedisServer:
     def __init__(self, program: str, *options: str) -> None:
         self.program = program
         self.options = options
-        self.directory = Path(tempfile.mkdtemp(prefix="llmcache-redis-"))
-        self.socket = self.directory / "socket"
-        self.port = free_port()
+        self.directory: Path = Path(tempfile.mkdtemp(prefix="llmcache-redis-"))
+        self.socket: Path = self.directory / "socket"
+        self.port: int = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -87,7 +87,7 @@ class BackendSuite(ABC):
     def given_directory(self, tmp_path: Path) -> None:
         """Where `place` makes its directories."""
         self.directory = tmp_path
-        self.places = itertools.count()
+        self.places: itertools.count[int] = itertools.count()
 
     @pytest.fixture
     def clock(self) -> ManualClock:
@@ -134,7 +134,7 @@ class Driven:
     def __init__(self, backend: Any, runner: asyncio.Runner | None) -> None:
         self.backend = backend
         self.runner = runner
-        self.twins = {"get", "put", "delete"}
+        self.twins: set[str] = {"get", "put", "delete"}
         if able(backend, AsyncLeasing) is not None:
             self.twins |= {"claim", "settle", "release", "invalidate", "advance", "clear"}
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from hypothesis.strategies import SearchStrategy
 
 from llmcache.backends.base import Backend, Entry, Epochs, Nothing, Pruning, Scope, Sizing, able
 from llmcache.testing.clock import ManualClock
@@ -30,9 +31,9 @@ SCOPES = [Scope("", "f"), Scope("tenant", "f")]
 KEYS = [key_of(number) for number in range(6)]
 SECONDS = st.sampled_from([1.0, 60.0, 3600.0])
 
-keys = st.sampled_from(KEYS)
-scopes = st.sampled_from(SCOPES)
-values = st.binary(max_size=300)
+keys: SearchStrategy[str] = st.sampled_from(KEYS)
+scopes: SearchStrategy[Scope] = st.sampled_from(SCOPES)
+values: SearchStrategy[bytes] = st.binary(max_size=300)
 
 
 def scope_of(key: str) -> Scope:
@@ -53,15 +54,15 @@ class BackendModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.backend = self.make()
-        self.epochs = able(self.backend, Epochs)
-        self.pruning = able(self.backend, Pruning)
+        self.clock: ManualClock = ManualClock()
+        self.backend: Backend = self.make()
+        self.epochs: Epochs | None = able(self.backend, Epochs)
+        self.pruning: Pruning | None = able(self.backend, Pruning)
         self.model: dict[str, Entry] = {}
         self.begun: dict[str, int] = {}
         self.invalidated: set[str] = set()
-        self.resources = contextlib.ExitStack()
-        self.driven = self.resources.enter_context(Driven.of(self.backend, self.mode))
+        self.resources: contextlib.ExitStack[bool | None] = contextlib.ExitStack()
+        self.driven: Driven = self.resources.enter_context(Driven.of(self.backend, self.mode))
 
     def make(self) -> Backend:
         """A new backend; skips the test where there is no small one."""
@@ -197,7 +198,7 @@ class ModelSuite(BackendSuite):
         model_settings: How many runs, and how long; a slow backend may ask for fewer.
     """
 
-    model_settings = settings(
+    model_settings: settings = settings(
         max_examples=40,
         stateful_step_count=40,
         deadline=None,

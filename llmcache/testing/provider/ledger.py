@@ -14,7 +14,7 @@ class Ledger:
     """Counts under one lock; those who wait for a count are told of each change."""
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.changed: threading.Condition = threading.Condition()
         self.forget()
 
     def forget(self) -> None:
@@ -22,8 +22,8 @@ class Ledger:
         with self.changed:
             self.requests: list[Request] = []
             self.in_flight: set[int] = set()
-            self.most_in_flight = 0
-            self.abandoned = 0
+            self.most_in_flight: int = 0
+            self.abandoned: int = 0
 
     def arrive(self, number: int, made: Callable[[int], Request]) -> Request:
         """Record a request."""

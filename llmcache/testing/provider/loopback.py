@@ -55,10 +55,10 @@ class LoopbackProvider(Clients):
         self.delay = delay
         self.chunk_delay = chunk_delay
         self.alias = alias
-        self.ledger = Ledger()
-        self.scripted = Script()
-        self.pauses = Pauses()
-        self.numbers = itertools.count(1)
+        self.ledger: Ledger = Ledger()
+        self.scripted: Script = Script()
+        self.pauses: Pauses = Pauses()
+        self.numbers: itertools.count[int] = itertools.count(1)
         self.server: Server | None = None
 
     def start(self) -> Self:

@@ -31,9 +31,9 @@ class Gate:
     def __init__(self, when: Callable[[Request], bool], after_chunks: int | None) -> None:
         self.when = when
         self.after_chunks = after_chunks
-        self.opened = threading.Event()
-        self.changed = threading.Condition()
-        self.held = 0
+        self.opened: threading.Event = threading.Event()
+        self.changed: threading.Condition = threading.Condition()
+        self.held: int = 0
 
     def release(self) -> None:
         """Let all held requests go on, and all later ones pass. A second time does nothing."""
@@ -81,7 +81,7 @@ class Pauses:
     """The gates in force, and the end of all waiting."""
 
     def __init__(self) -> None:
-        self.closing = threading.Event()
+        self.closing: threading.Event = threading.Event()
         self.gates: tuple[Gate, ...] = ()
 
     def hold(self, when: Callable[[Request], bool], after_chunks: int | None) -> Gate:

@@ -21,7 +21,7 @@ class Script:
     """A queue that each request takes one answer from, or one function of the request."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.queue: deque[Any] = deque()
         self.function: Callable[[Request], Any] | None = None
 

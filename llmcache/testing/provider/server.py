@@ -104,13 +104,15 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 1024
+    server_name: str
+    server_port: int
 
     def __init__(self, port: int, exchanges: Exchanges) -> None:
         self.exchanges = exchanges
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), Handler)
-        self.listener = threading.Thread(
+        self.listener: threading.Thread = threading.Thread(
             target=self.serve_forever, args=(POLL_SECONDS,), name="loopback-provider", daemon=True
         )
 
