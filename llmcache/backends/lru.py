@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 
 from llmcache.backends.base import BackendBase, Entry, Listed, Nothing, Scope
 from llmcache.backends.epochs import EpochLog
@@ -63,9 +63,9 @@ class LRUBackend(BackendBase):
         *,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.max_entries: float = whole(max_entries, "max_entries")
+        self.max_entries: float = inf if max_entries is None else whole(max_entries, "max_entries")
         self.max_bytes: float = (
-            math.inf if max_bytes is None else parse_size(max_bytes, name="max_bytes")
+            inf if max_bytes is None else parse_size(max_bytes, name="max_bytes")
         )
         self.now: Callable[[], float] = clock.time
         # Reentrant: a finalizer or a signal handler may use the cache inside one of its methods.
@@ -237,7 +237,7 @@ class LRUBackend(BackendBase):
         ends = end_of(entry)
         self.kept[key] = Kept(entry, size, ends, now)
         self.bytes += size
-        if ends < math.inf:
+        if ends < inf:
             heapq.heappush(self.endings, (ends, key))
         self.make_room(now)
         return True
@@ -271,7 +271,7 @@ class LRUBackend(BackendBase):
 
     def order_endings(self) -> None:
         """Make `endings` anew, of what is there."""
-        self.endings = [(kept.ends, key) for key, kept in self.kept.items() if kept.ends < math.inf]
+        self.endings = [(kept.ends, key) for key, kept in self.kept.items() if kept.ends < inf]
         heapq.heapify(self.endings)
 
     def forked(self) -> None:
@@ -287,13 +287,11 @@ class LRUBackend(BackendBase):
 def end_of(entry: Entry) -> float:
     """When an entry can no longer be served, not even stale."""
     if entry.expires is None:
-        return math.inf
+        return inf
     return max(entry.expires, entry.stale_until or entry.expires)
 
 
-def whole(value: int | None, name: str) -> float:
-    if value is None:
-        return math.inf
+def whole(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         allowed = "a whole number above 0, or None for no bound"
         raise ConfigurationError(
