@@ -24,7 +24,7 @@ class Worker:
     """One process of `worker_asks.py`, ready."""
 
     def __init__(self, provider: LoopbackProvider, database: str, threads: int, mode: str) -> None:
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - the interpreter of the tests
             [sys.executable, SCRIPT, provider.openai_url, database, str(threads), mode],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -67,17 +67,17 @@ def workers(count: int, *arguments: Any) -> list[Worker]:
     return started
 
 
-def test_four_processes_with_eight_callers_each_make_one_request(provider, tmp_path, mode):
+@pytest.mark.parametrize("runs", [3, pytest.param(100, id="100", marks=pytest.mark.endurance)])
+def test_four_processes_with_eight_callers_each_make_one_request(provider, tmp_path, mode, runs):
     provider.delay = 0.3
     database = f"sqlite:///{tmp_path}/shared.db"
     group = workers(4, provider, database, 8, mode)
     try:
-        for question in ("first", "second", "third"):
-            before = provider.count
+        for run in range(runs):
             for worker in group:
-                worker.go(question)
+                worker.go(f"question {run}")
             found = {answer for worker in group for answer in worker.read()}
-            assert (len(found), provider.count - before) == (1, 1)
+            assert (run, len(found), provider.count) == (run, 1, run + 1)
     finally:
         for worker in group:
             worker.end()
@@ -109,7 +109,9 @@ def test_after_a_kill_of_the_leader_another_process_answers(provider, tmp_path, 
     assert provider.count == 2
 
 
-def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path):
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("forks", [5, pytest.param(50, id="50", marks=pytest.mark.endurance)])
+def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path, forks):
     """The child is given another key, and the one that its parent computes: for that it waits."""
     with SQLiteBackend(tmp_path / "a.db") as backend:
         inside, go_on = threading.Semaphore(0), threading.Semaphore(0)
@@ -122,7 +124,7 @@ def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path):
                 assert gates[1].acquire(timeout=60)
             return text
 
-        for number in range(5):
+        for number in range(forks):
             held = f"held {number}"
             thread = threading.Thread(target=ask, args=(held,))
             thread.start()
