@@ -9,6 +9,7 @@ import click
 from llmcache.cli.clear import clear
 from llmcache.cli.config import config
 from llmcache.cli.demo import demo
+from llmcache.cli.doctor import doctor
 from llmcache.cli.explain import explain
 from llmcache.cli.export import export_, import_
 from llmcache.cli.ls import ls
@@ -17,6 +18,7 @@ from llmcache.cli.path import path
 from llmcache.cli.problems import plainly
 from llmcache.cli.prune import prune
 from llmcache.cli.show import show
+from llmcache.cli.stats import stats
 
 __all__ = ["llmcache"]
 
@@ -41,5 +43,18 @@ def llmcache(ctx: click.Context) -> None:
     ctx.color = colour_wanted()
 
 
-for command in (demo, ls, show, explain, clear, prune, export_, import_, path, config):
+for command in (
+    demo,
+    stats,
+    ls,
+    show,
+    explain,
+    clear,
+    prune,
+    export_,
+    import_,
+    doctor,
+    path,
+    config,
+):
     llmcache.add_command(command)

@@ -16,17 +16,52 @@ from llmcache.cli.problems import Unusable
 __all__ = ["explain"]
 
 
-@click.command(short_help="Say why a call would hit or miss.")
-@click.argument("function", metavar="MODULE:FUNCTION")
-@click.argument("arguments", metavar="ARGUMENTS", default="[]")
+@click.command(short_help="Say why calls missed, or what a call would find.")
+@click.argument("function", metavar="[MODULE:FUNCTION", required=False)
+@click.argument("arguments", metavar="[ARGUMENTS]]", default="[]")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1, max=1000),
+    default=10,
+    show_default=True,
+    help="So many misses, where no function is named.",
+)
 @backend_option
 @json_option
-def explain(function: str, arguments: str, backend: str | None, *, as_json: bool) -> None:
-    """Say why a call would hit or miss, and how the nearest stored one differs.
+def explain(
+    function: str | None, arguments: str, last: int, backend: str | None, *, as_json: bool
+) -> None:
+    """Say why the last calls missed, or whether a call would hit and how the nearest one differs.
 
     MODULE is imported, from the current directory too. ARGUMENTS are JSON: an array is passed by
     position, an object by name. Nothing is called, nothing is counted.
     """
+    if function is None:
+        print_last(last, backend, as_json=as_json)
+    else:
+        print_call(function, arguments, backend, as_json=as_json)
+
+
+def print_last(last: int, backend: str | None, *, as_json: bool) -> None:
+    """The last misses, the latest first: the reason, and what differs from what was there."""
+    from dataclasses import asdict  # noqa: PLC0415 - not for `--help`
+
+    from llmcache.cli.missed import explained  # noqa: PLC0415 - as above
+    from llmcache.cli.reading import misses_of  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import opened  # noqa: PLC0415 - as above
+
+    with opened(backend) as store:
+        found = explained(store, misses_of(store, last))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
+    elif not found:
+        click.echo("No misses were counted yet.", err=True)
+    for each in () if as_json else found:
+        click.echo(str(each))
+
+
+def print_call(function: str, arguments: str, backend: str | None, *, as_json: bool) -> None:
+    """What one call would find."""
     from dataclasses import asdict  # noqa: PLC0415 - not for `--help`
 
     from llmcache import configure  # noqa: PLC0415 - as above

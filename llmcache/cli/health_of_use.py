@@ -1,0 +1,78 @@
+"""What the entries and the ledger tell of how the cache is used."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from llmcache.backends.base import Backend, Ledgers, Listing, Scope, able
+from llmcache.backends.counts import Cell, Sums
+from llmcache.cli.findings import Finding, fine, hint
+from llmcache.keys.explain import decoded
+
+__all__ = ["look_at_use", "never_repeated"]
+
+LOOKED_AT = 20_000
+"""Entries, the newest, that arguments are compared in."""
+
+ENOUGH = 20
+"""Calls or entries of a function from which on something can be told."""
+
+LATELY = timedelta(days=7)
+ARGUMENT = "argument "
+
+
+def look_at_use(store: Backend, now: float) -> Iterator[Finding]:
+    """Arguments that never repeat, functions that never hit, failures, calls without a key."""
+    listing, ledger = able(store, Listing), able(store, Ledgers)
+    if listing is not None:
+        yield from look_at_arguments(listing)
+    if ledger is None:
+        yield hint("ledger", f"{store.description} keeps none: counts are each process's own.")
+        return
+    since = f"{datetime.fromtimestamp(now, UTC) - LATELY:%Y-%m-%d}"
+    yield from look_at_counts(ledger.counts(since))
+
+
+def look_at_arguments(listing: Listing) -> Iterator[Finding]:
+    """Functions one of whose arguments differs in every entry while the others repeat."""
+    parts: dict[Scope, list[Mapping[str, str]]] = defaultdict(list)
+    for listed in listing.entries(limit=LOOKED_AT):
+        parts[listed.entry.scope].append(decoded(listed.entry.parts) or {})
+    for scope, found in parts.items():
+        for name in never_repeated(found):
+            text = f"{name!r} of {scope.function} never repeats: if the answer does not depend on"
+            yield hint("arguments", f"{text} it, ignore=[{name!r}] makes its calls hit.")
+
+
+def never_repeated(found: list[Mapping[str, str]]) -> list[str]:
+    """The one argument with as many values as there are entries, where all others repeat."""
+    names = {name for parts in found for name in parts if name.startswith(ARGUMENT)}
+    if len(found) < ENOUGH or len(names) < 2:  # noqa: PLR2004 - one that differs, one that repeats
+        return []
+    seen = {name: len({parts.get(name) for parts in found}) for name in names}
+    single = [name for name, values in seen.items() if values == len(found)]
+    if len(single) != 1 or any(
+        values > len(found) // 2 for name, values in seen.items() if name not in single
+    ):
+        return []
+    return [single[0].removeprefix(ARGUMENT)]
+
+
+def look_at_counts(counts: Mapping[Cell, Sums]) -> Iterator[Finding]:
+    """What the calls of the last days came to."""
+    asked: dict[str, Counter[str]] = defaultdict(Counter)
+    for cell, sums in counts.items():
+        asked[cell.function][cell.outcome] += sums.calls
+        if cell.outcome == "bypass" and cell.reason == "uncacheable":
+            text = f"{sums.calls:,} calls of {cell.function} on {cell.day} had no key"
+            yield hint("arguments", f"{text}: ignore= the parameter, or give it __cache_key__.")
+    for function, outcomes in asked.items():
+        if outcomes["failure"]:
+            yield hint("store", f"It failed {outcomes['failure']:,} times for {function}.")
+        if outcomes["miss"] >= ENOUGH and not outcomes["hit"] + outcomes["stale"]:
+            text = f"{function} missed {outcomes['miss']:,} times and never hit"
+            yield hint("misses", f"{text}: llmcache explain says why.")
+    if not asked:
+        yield fine("ledger", "Nothing was counted in the last 7 days.")
