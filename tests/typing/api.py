@@ -6,21 +6,39 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from typing import Literal, TypeVar, assert_type
 
+import instructor
 from pydantic import BaseModel
 
 import llmcache
 from llmcache import (
     MISSING,
+    BackendCorruptError,
+    BackendError,
+    BackendFailure,
+    BackendUnavailableError,
+    BackendWarning,
+    Bypass,
     CacheInfo,
     CacheKey,
     CacheMissError,
+    ConfigurationError,
+    ConfigurationWarning,
     Event,
     Explanation,
     Hit,
+    LLMCacheWarning,
     LRUBackend,
+    Miss,
     NullBackend,
+    RedisBackend,
     SQLiteBackend,
+    Stale,
+    Store,
     TieredBackend,
+    UncacheableArgumentError,
+    UncacheableResultWarning,
+    Wait,
+    cached_client,
     cached_structured,
     configure,
     disabled,
@@ -28,10 +46,12 @@ from llmcache import (
     on_event,
     open_backend,
     record,
+    register_codec,
     register_key_type,
     reset_configuration,
 )
-from llmcache.backends import Backend
+from llmcache.backends import Backend, BackendBase, Entry, Nothing, Scope, Sizing, able
+from llmcache.testing import LoopbackProvider, ManualClock
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -201,7 +221,7 @@ assert_type(extractor.method("a"), Invoice)
 assert_type(extractor.method.cache_key("a"), CacheKey)
 assert_type(extractor.method.cache_with(ttl=60)("a"), Invoice)
 assert_type(Extractor.of_class("a"), Invoice)
-assert_type(Extractor.static("a"), Invoice)
+assert_type(Extractor.static("a"), Invoice)  # type: ignore[call-arg]  # see signatures.py
 
 
 async def asynchronous_method() -> None:
@@ -238,6 +258,35 @@ with TieredBackend(near, far) as tiered, NullBackend() as null, open_backend("me
     backends: list[Backend] = [near, far, tiered, null, opened]
 
 
+class Own(BackendBase):
+    """A backend of the user's."""
+
+    @property
+    def description(self) -> str:
+        """In words."""
+        return "own"
+
+    def get(self, key: str) -> Entry | Nothing:
+        """One entry."""
+        return Entry(key.encode(), Scope("", "f"), 0.0) if key else Nothing.ABSENT
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Keep it."""
+
+    def delete(self, key: str) -> bool:
+        """Forget it."""
+        return bool(key)
+
+    def close(self) -> None:
+        """Let go."""
+
+
+own: Backend = Own()
+assert_type(able(own, Sizing), Sizing | None)
+remote: Backend = RedisBackend("redis://cache:6379/0", prefix="app")
+remembering: Backend = LRUBackend(clock=ManualClock())
+
+
 @cached_structured(backend=tiered)
 def in_tiers(text: str) -> Invoice:
     """A backend object as the option."""
@@ -263,7 +312,15 @@ class Foreign:
     number = 1
 
 
+def restored(number: int) -> Foreign:
+    """The way back from what is stored."""
+    foreign = Foreign()
+    foreign.number = number
+    return foreign
+
+
 register_key_type(Foreign, lambda value: value.number)
+register_codec(Foreign, encode=lambda value: value.number, decode=restored)
 
 
 # Events and errors.
@@ -271,8 +328,16 @@ register_key_type(Foreign, lambda value: value.number)
 
 def told(event: Event) -> None:
     """A handler."""
-    if isinstance(event, Hit):
+    if isinstance(event, Hit | Stale):
         assert_type(event.age, float)
+    elif isinstance(event, Miss | Bypass):
+        assert_type(event.reason, str)
+    elif isinstance(event, Store):
+        assert_type(event.size, int)
+    elif isinstance(event, BackendFailure):
+        assert_type(event.operation, str)
+    elif isinstance(event, Wait):
+        assert_type(event.saved, float)
     assert_type(event.model, str | None)
 
 
@@ -281,13 +346,46 @@ assert_type(remove, Callable[[], None])
 with record() as calls:
     assert_type(len(calls), int)
     assert_type(calls[0], Event)
+    assert_type(calls.of(Hit), list[Event])
 
 try:
     bare("a")
 except CacheMissError as miss:
     assert_type(miss.key, str)
+except UncacheableArgumentError as refusal:
+    assert_type(refusal.path, str)
+except ConfigurationError as wrong:
+    assert_type(wrong.allowed, str)
+except (BackendUnavailableError, BackendCorruptError) as failure:
+    assert_type(failure.backend, str)
+except BackendError as failure:
+    assert_type(failure.operation, str)
 except llmcache.LLMCacheError:
     pass
+
+categories: list[type[LLMCacheWarning]] = [
+    BackendWarning,
+    ConfigurationWarning,
+    UncacheableResultWarning,
+]
+
+
+# Whole clients.
+
+with LoopbackProvider() as provider:
+    client = cached_client(
+        instructor.from_openai(provider.openai_client()),
+        ttl="7d",
+        backend="memory://",
+        namespace="tenant",
+        ignore=["user"],
+    )
+    assert_type(client, instructor.Instructor)
+    assert_type(
+        client.create(model="m", response_model=Invoice, messages=[], cache_sample=2), Invoice
+    )
+    aclient = cached_client(instructor.from_openai(provider.async_openai_client()))
+    assert_type(aclient, instructor.AsyncInstructor)
 
 
 # Around the decorator.
