@@ -1,5 +1,10 @@
 """What a type checker sees of a decorated function: its own parameters and result, and the handle.
 
+The overloads of `__get__` say, in this order: a classmethod takes its class away, a function looked
+up on a class stays as it is, a method takes its object away, and a staticmethod nothing. mypy picks
+overloads without looking at the type of `self`, so it misreads a method called through its class
+and a staticmethod called through an object; pyright reads all of them.
+
 At run time all of them are `decorator.CachedFunction`; these classes are never instantiated.
 """
 
@@ -27,8 +32,8 @@ __all__ = [
 
 Parameters = ParamSpec("Parameters")
 Rest = ParamSpec("Rest")
-Result_co = TypeVar("Result_co", covariant=True)
-Instance_contra = TypeVar("Instance_contra", contravariant=True)
+Result = TypeVar("Result")
+First = TypeVar("First")
 TtlOption = int | float | str | timedelta | None
 
 
@@ -88,28 +93,36 @@ class Cached(Protocol[Parameters]):
         ...
 
 
-class CachedFunction(Cached[Parameters], Protocol[Parameters, Result_co]):
+class CachedFunction(Cached[Parameters], Protocol[Parameters, Result]):
     """A cached function, generator or async generator."""
 
     @property
-    def __wrapped__(self) -> Callable[Parameters, Result_co]:
+    def __wrapped__(self) -> Callable[Parameters, Result]:
         """The function itself, uncached."""
         ...
 
-    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result_co:
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         """Answer from the store, or call."""
         ...
+
+    @overload
+    def __get__(
+        self: CachedFunction[Concatenate[First, Rest], Result], instance: object, owner: First, /
+    ) -> CachedFunction[Rest, Result]: ...
 
     @overload
     def __get__(self, instance: None, owner: type, /) -> Self: ...
 
     @overload
     def __get__(
-        self: CachedFunction[Concatenate[Instance_contra, Rest], Result_co],
-        instance: Instance_contra,
+        self: CachedFunction[Concatenate[First, Rest], Result],
+        instance: First,
         owner: type | None = None,
         /,
-    ) -> CachedFunction[Rest, Result_co]: ...
+    ) -> CachedFunction[Rest, Result]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> Self: ...
 
     def cache_explain(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Explanation:
         """Why this call would hit or miss; printable. Nothing is called or counted."""
@@ -117,11 +130,11 @@ class CachedFunction(Cached[Parameters], Protocol[Parameters, Result_co]):
 
     def cache_peek(
         self, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Result_co | Literal[Missing.MISSING]:
+    ) -> Result | Literal[Missing.MISSING]:
         """The fresh answer, or `MISSING`; never calls, waits or counts."""
         ...
 
-    def cache_refresh(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result_co:
+    def cache_refresh(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         """Call now, and store over what is there; what is being computed already is outdated."""
         ...
 
@@ -144,30 +157,41 @@ class CachedFunction(Cached[Parameters], Protocol[Parameters, Result_co]):
         ...
 
 
-class CachedAsyncFunction(Cached[Parameters], Protocol[Parameters, Result_co]):
+class CachedAsyncFunction(Cached[Parameters], Protocol[Parameters, Result]):
     """A cached coroutine function; its handle is awaited where it may have to wait."""
 
     @property
-    def __wrapped__(self) -> Callable[Parameters, Coroutine[Any, Any, Result_co]]:
+    def __wrapped__(self) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
         """The function itself, uncached."""
         ...
 
     def __call__(
         self, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Coroutine[Any, Any, Result_co]:
+    ) -> Coroutine[Any, Any, Result]:
         """Answer from the store, or call."""
         ...
+
+    @overload
+    def __get__(
+        self: CachedAsyncFunction[Concatenate[First, Rest], Result],
+        instance: object,
+        owner: First,
+        /,
+    ) -> CachedAsyncFunction[Rest, Result]: ...
 
     @overload
     def __get__(self, instance: None, owner: type, /) -> Self: ...
 
     @overload
     def __get__(
-        self: CachedAsyncFunction[Concatenate[Instance_contra, Rest], Result_co],
-        instance: Instance_contra,
+        self: CachedAsyncFunction[Concatenate[First, Rest], Result],
+        instance: First,
         owner: type | None = None,
         /,
-    ) -> CachedAsyncFunction[Rest, Result_co]: ...
+    ) -> CachedAsyncFunction[Rest, Result]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> Self: ...
 
     async def cache_explain(
         self, *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -177,11 +201,11 @@ class CachedAsyncFunction(Cached[Parameters], Protocol[Parameters, Result_co]):
 
     async def cache_peek(
         self, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Result_co | Literal[Missing.MISSING]:
+    ) -> Result | Literal[Missing.MISSING]:
         """As `CachedFunction.cache_peek`, async."""
         ...
 
-    async def cache_refresh(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result_co:
+    async def cache_refresh(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         """As `CachedFunction.cache_refresh`, async."""
         ...
 
@@ -199,10 +223,10 @@ class Decorator(Protocol):
 
     @overload  # a coroutine function is a function too; the first that fits counts
     def __call__(  # type: ignore[overload-overlap]
-        self, function: Callable[Parameters, Coroutine[Any, Any, Result_co]], /
-    ) -> CachedAsyncFunction[Parameters, Result_co]: ...
+        self, function: Callable[Parameters, Coroutine[Any, Any, Result]], /
+    ) -> CachedAsyncFunction[Parameters, Result]: ...
 
     @overload
     def __call__(
-        self, function: Callable[Parameters, Result_co], /
-    ) -> CachedFunction[Parameters, Result_co]: ...
+        self, function: Callable[Parameters, Result], /
+    ) -> CachedFunction[Parameters, Result]: ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from llmcache.backends.base import Backend
+from llmcache.backends.base import BackendBase
 from llmcache.clock import Clock
 
 __all__ = [
@@ -27,7 +27,7 @@ Options = tuple[tuple[str, Any], ...]
 class Plan(Protocol):
     """What can be built. Plans are frozen and compare by value."""
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """A new backend; nothing is opened yet."""
         ...
 
@@ -36,7 +36,7 @@ class Plan(Protocol):
 class NullPlan:
     """Nothing."""
 
-    def build(self, clock: Clock) -> Backend:  # noqa: ARG002 - as all plans
+    def build(self, clock: Clock) -> BackendBase:  # noqa: ARG002 - as all plans
         """See `Plan.build`."""
         from llmcache.backends.null import NullBackend  # noqa: PLC0415 - only what is asked for
 
@@ -49,7 +49,7 @@ class MemoryPlan:
 
     options: Options
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
         from llmcache.backends.lru import LRUBackend  # noqa: PLC0415 - as above
 
@@ -67,7 +67,7 @@ class FilePlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "real_path", os.path.realpath(self.path))
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
         from llmcache.backends.sqlite import SQLiteBackend  # noqa: PLC0415 - as above
 
@@ -81,7 +81,7 @@ class RedisPlan:
     url: str
     options: Options
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
         from llmcache.backends.redis import RedisBackend  # noqa: PLC0415 - as above
 
@@ -96,7 +96,7 @@ class TierPlan:
     far: Plan
     options: Options
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
         from llmcache.backends.tiered import TieredBackend  # noqa: PLC0415 - as above
 
@@ -112,7 +112,7 @@ class DefaultPlan:
     far: FilePlan
     options: Options
 
-    def build(self, clock: Clock) -> Backend:
+    def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
         from llmcache.backends.default import DefaultBackend  # noqa: PLC0415 - as above
 

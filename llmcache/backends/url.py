@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlencode
 from platformdirs import user_cache_path
 
 from llmcache.backends.address import Address, read_address, read_options, refused, whole_number
-from llmcache.backends.base import Backend
+from llmcache.backends.base import BackendBase
 from llmcache.backends.forks import forkable
 from llmcache.backends.plans import (
     DefaultPlan,
@@ -133,7 +133,7 @@ def open_backend(
     dir: str | os.PathLike[str] | None = None,  # noqa: A002 - named as the setting is
     max_bytes: int | str | None = None,
     timeout: Duration | None = None,
-) -> Backend:
+) -> BackendBase:
     """A new backend for a URL, the caller's to close; nothing is opened before its first use.
 
     Args:
@@ -162,7 +162,7 @@ def shared_backend(
     dir: str | os.PathLike[str] | None = None,  # noqa: A002 - named as the setting is
     max_bytes: int | str | None = None,
     timeout: Duration | None = None,
-) -> Backend:
+) -> BackendBase:
     """The one backend that this process has for a URL, opened as `open_backend` would.
 
     URLs are equal when they ask for the same thing: another spelling of a path or another order
@@ -192,11 +192,11 @@ class Shared:
 
     def __init__(self) -> None:
         self.lock: threading.Lock = threading.Lock()
-        self.backends: dict[tuple[Plan, Clock], Backend] = {}
+        self.backends: dict[tuple[Plan, Clock], BackendBase] = {}
         forkable(self)
         atexit.register(self.close)
 
-    def get(self, wanted: Plan, clock: Clock) -> Backend:
+    def get(self, wanted: Plan, clock: Clock) -> BackendBase:
         """The one that is there, or a new one."""
         with self.lock:
             backend = self.backends.get((wanted, clock))
