@@ -27,7 +27,7 @@ told: ContextVar[tuple[object, Usage] | None] = ContextVar("llmcache.usage", def
 
 
 def tell_usage(result: object, usage: Usage) -> None:
-    """Say what a result took that carries no completion, such as an `int`.
+    """Say what a result took where it carries no completion, as an `int`, or only the last one.
 
     The last thing that the computing function does, in its own context; of a stream the last item
     is the result. It counts for that very object and for the next one to be kept only.
@@ -42,13 +42,12 @@ def forget_usage() -> None:
 
 
 def usage_by(value: Any, result: object) -> Usage | None:
-    """The usage that a value carries, else what was told of `result`."""
+    """What was told of `result`, which knows of all re-asks; else what `value` carries."""
     said = told.get()
     forget_usage()
-    carried = usage_of(value)
-    if carried is not None and carried.output_tokens is not None:
-        return carried
-    return said[1] if said is not None and said[0] is result else carried
+    if said is not None and said[0] is result and said[1].output_tokens is not None:
+        return said[1]
+    return usage_of(value)
 
 
 def worth_keeping(question: Question, value: Any) -> bool:

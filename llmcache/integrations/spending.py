@@ -55,7 +55,8 @@ class Meter:
     def usage(self) -> Usage | None:
         """What the request took in all, as far as was heard."""
         found = [usage for each in self.completions if (usage := usage_of(each)) is not None]
-        if len(found) > 1 and type(self.completions[-1].usage).__name__ not in CUMULATIVE:
+        last = getattr(self.completions[-1], "usage", None) if found else None
+        if len(found) > 1 and type(last).__name__ not in CUMULATIVE:
             return Usage(
                 found[-1].model,
                 sum(usage.input_tokens or 0 for usage in found),
@@ -89,7 +90,8 @@ class Meter:
 def usages_in(piece: Any) -> list[Usage]:
     """What a piece of a stream says: OpenAI's last chunk, Anthropic's first and last event."""
     if getattr(piece, "type", None) == "message_delta":
-        return [Usage(None, None, getattr(piece.usage, "output_tokens", None))]
+        said = getattr(piece, "usage", None)
+        return [Usage(None, None, getattr(said, "output_tokens", None))]
     held = (piece, getattr(piece, "message", None), getattr(piece, "response", None))
     return [usage for each in held if (usage := usage_of(each)) is not None]
 

@@ -326,18 +326,20 @@ async def test_the_tokens_of_a_stream_are_heard_as_it_passes(
 
 
 @pytest.mark.parametrize("style", ["TOOLS", "RESPONSES_TOOLS"])
+@pytest.mark.parametrize(("kind", "field"), [(int, "content"), (Adult, "age")])
 async def test_the_tokens_of_reasks_are_summed(
-    provider: LoopbackProvider, mode: str, style: str
+    provider: LoopbackProvider, mode: str, style: str, kind: Any, field: str
 ) -> None:
     provider.script(
-        Answer(value={"content": "one"}, input_tokens=10, output_tokens=1),
-        Answer(value={"content": 30}, input_tokens=70, output_tokens=7),
+        Answer(value={field: "one"}, input_tokens=10, output_tokens=1),
+        Answer(value={field: 30}, input_tokens=70, output_tokens=7),
     )
     made = provider.instructor(mode=style, asynchronous=mode == "async")
     client = cached_client(made, backend=LRUBackend())
     with record() as calls:
-        await settled(client.create(response_model=int, **ASKED))
+        await settled(client.create(response_model=kind, **ASKED))
     assert told(calls.of(Miss)) == [("Miss", 80, 8)]
+    assert provider.count == 2
 
 
 async def test_tokens_of_a_call_past_the_cache_are_told_of_no_later_one(client: Any) -> None:
