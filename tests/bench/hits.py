@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from answers import ANSWERS, PROMPTS, Invoice, Small, made
 from floors import bare_database, bare_hit, data_version, sqlite_hit
-from measuring import Batch, awaited, interleaved, repeated
+from measuring import Batch, Clock, awaited, interleaved, repeated
 from ours import asked, asked_async, backends
 from peers import present
 from pydantic import BaseModel
@@ -70,10 +71,10 @@ def measure_hits(report: Report, directory: Path, rounds: int) -> None:
     report.rows.append(Row(what, more / pragma, 2.5, f"{more * 1e6:.3g} µs"))
 
 
-def warm(call: Callable[[str], object], prompt: str) -> Batch:
+def warm(call: Callable[[str], object], prompt: str, clock: Clock = time.thread_time) -> Batch:
     """Hits of one call; the first, which is a miss, is made here."""
     call(prompt)
-    return repeated(partial(call, prompt))
+    return repeated(partial(call, prompt), clock)
 
 
 def measure_key(report: Report, directory: Path, rounds: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -29,14 +30,15 @@ def measure_redis(report: Report, directory: Path, rounds: int) -> None:
         client = redis.Redis.from_url(server.url)
         key = sha256(prompt.encode()).hexdigest()
         client.set(key, made(kind).model_dump_json())
+        clock = time.perf_counter
         loop = asyncio.new_event_loop()
         asynchronous = redis.asyncio.Redis.from_url(server.url)
         found = interleaved(
             {
-                "bare GET": repeated(partial(client.get, key)),
-                "Redis": warm(asked(backend, kind), prompt),
-                "bare GET, async": awaited(loop, partial(asynchronous.get, key)),
-                "Redis, async": awaited(loop, partial(asked_async(backend, kind), prompt)),
+                "bare GET": repeated(partial(client.get, key), clock),
+                "Redis": warm(asked(backend, kind), prompt, clock),
+                "bare GET, async": awaited(loop, partial(asynchronous.get, key), clock),
+                "Redis, async": awaited(loop, partial(asked_async(backend, kind), prompt), clock),
             },
             rounds,
         )
