@@ -7,6 +7,7 @@ import concurrent.futures
 import gc
 import os
 import sqlite3
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -353,3 +354,19 @@ def test_following_a_live_leader_is_not_counted_as_waiting_for_storage(made, mod
         assert isinstance(step, flow.Pause)
         step = steps.send(None)
     assert question.patience == plan.settings.backend_timeout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_tasks_that_begin_at_once_share_a_call_too(pair, model):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+    try:
+        assert (await pair.aask("at once")).number == 1
+        model.hold()
+        callers = [asyncio.create_task(pair.aask("a")) for _ in range(5)]
+        await asyncio.to_thread(wait_interested, 5)
+        callers[0].cancel()
+        model.release()
+        answers = await asyncio.gather(*callers[1:])
+        assert ({answer.number for answer in answers}, model.calls) == ({2}, 2)
+    finally:
+        asyncio.get_running_loop().set_task_factory(None)
