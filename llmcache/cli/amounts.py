@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["in_size", "in_span", "moment"]
+__all__ = ["compact", "in_size", "in_span", "moment"]
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 STEP = 1000
@@ -20,6 +20,15 @@ def in_size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= STEP
     return f"{count:.1f} {UNITS[-1]}"
+
+
+def compact(count: float) -> str:
+    """A count in at most five characters: `950`, `12.3k`, `10.9M`."""
+    for unit in ("", "k", "M"):
+        if count < STEP:
+            return f"{count:.1f}{unit}".replace(".0", "")
+        count /= STEP
+    return f"{count:.0f}G"
 
 
 def in_span(seconds: float) -> str:

@@ -17,6 +17,7 @@ from llmcache.cli.options import colour_wanted
 from llmcache.cli.path import path
 from llmcache.cli.problems import plainly
 from llmcache.cli.prune import prune
+from llmcache.cli.report import report
 from llmcache.cli.show import show
 from llmcache.cli.stats import stats
 
@@ -46,6 +47,7 @@ def llmcache(ctx: click.Context) -> None:
 for command in (
     demo,
     stats,
+    report,
     ls,
     show,
     explain,

@@ -15,7 +15,7 @@ from llmcache.backends.entries import Listed
 from llmcache.durations import parse_duration, parse_size
 from llmcache.errors import ConfigurationError
 
-__all__ = ["Filter", "age_of", "filter_options", "length"]
+__all__ = ["Filter", "age_of", "filter_options", "is_over", "length"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,6 +73,7 @@ def age_of(created: Any, now: float) -> float:
 
 
 def is_over(expires: Any, now: float) -> bool:
+    """Whether a time to live has ended; not where it is damaged."""
     return isinstance(expires, int | float) and expires <= now
 
 
