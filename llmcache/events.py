@@ -141,6 +141,13 @@ recordings: contextvars.ContextVar[tuple[Recording, ...]] = contextvars.ContextV
 def on_event(handler: Handler) -> Callable[[], None]:
     """Call `handler` with every record from now on, in the thread of the call.
 
+    The call goes on when the handler has returned, so it should be quick; under asyncio it runs on
+    the event loop and is not awaited. What it raises is logged and changes nothing. Registered
+    twice, it is called twice.
+
+    Args:
+        handler: Takes one record; what it returns is ignored.
+
     Returns:
         A function that removes it again; calling that twice does nothing.
     """
@@ -160,7 +167,11 @@ def on_event(handler: Handler) -> Callable[[], None]:
 def record() -> Iterator[Recording]:
     """Collect the records of the calls made inside: `with llmcache.record() as calls:`.
 
-    It follows the context: tasks started inside are seen, a new thread's calls are not.
+    It follows the context: tasks started inside are seen, a new thread's calls are not. Blocks may
+    be nested; each collects all that happens inside it. The records stay when the block has ended.
+
+    Yields:
+        A sequence of the records so far, in the order they happened.
     """
     recording = Recording()
     token = recordings.set((*recordings.get(), recording))

@@ -21,11 +21,7 @@ from typing import Any, Literal
 
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import ConfigurationError, ConfigurationWarning
-from llmcache.spellings import (
-    SPELLINGS,
-    Mode,
-    TimeToLive,
-)
+from llmcache.spellings import SPELLINGS, Mode, TimeToLive
 
 __all__ = [
     "Mode",
@@ -223,7 +219,11 @@ def configure(**settings: Any) -> None:
 
 
 def reset_configuration() -> None:
-    """Forget what was configured, and read the environment again at the next use."""
+    """Forget what was configured, and read the environment again at the next use.
+
+    Stored entries, counts, and `mode()` blocks that are open stay as they are. Backends that were
+    opened for a URL stay open, and are the same ones if the URL is named again.
+    """
     configuration.reset()
 
 
@@ -295,5 +295,5 @@ def mode(selected: Mode | str) -> Iterator[None]:
 
 
 def disabled() -> contextlib.AbstractContextManager[None]:
-    """The same as `mode("off")`."""
+    """The same as `mode("off")`: calls run uncached, and concurrent ones are not shared."""
     return mode(Mode.OFF)

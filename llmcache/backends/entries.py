@@ -16,7 +16,12 @@ __all__ = ["Claim", "Entry", "Held", "Listed", "Nothing", "Scope"]
 
 
 class Nothing(enum.Enum):
-    """The typed "nothing there", so that no value has to stand for it."""
+    """The typed "nothing there", so that no value has to stand for it.
+
+    Attributes:
+        ABSENT: Nothing is stored under the key.
+        DAMAGED: Something is, but it is not what was stored; a miss that the next answer replaces.
+    """
 
     ABSENT = "absent"
     DAMAGED = "damaged"
@@ -64,7 +69,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of a listing: an entry without its value, with its size in bytes and its hits."""
+    """One line of a listing.
+
+    Attributes:
+        key: 64 hex digits.
+        entry: Without its value.
+        size: Bytes of the value; in memory those of key and parts besides.
+        used: When it was last read, in seconds since 1970 UTC, a minute late at most; when it was
+            stored, where the backend does not know.
+        hits: How often since it was stored; 0 where the backend does not count.
+    """
 
     key: str
     entry: Entry

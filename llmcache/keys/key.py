@@ -41,9 +41,11 @@ class CacheKey:
     """The key of one call.
 
     Attributes:
-        digest: 64 hex digits.
-        parts: What went into it, by name, each as a short digest.
-        unkeyed: What the code reads but the key cannot see, each with the reason.
+        digest: 64 hex digits, the name of the entry in every backend.
+        parts: What went into it, by name (`argument text`, `code of shop.extract`), each as 16 hex
+            digits of its own digest. Under an encryption key they are HMACs, as `digest` is.
+        unkeyed: What the code reads but the key cannot see, each with the reason; `depends_on` is
+            the way in.
     """
 
     digest: str

@@ -132,7 +132,7 @@ def register_key_type(kind: type, encoder: Callable[[Any], object]) -> None:
         TypeError: `kind` is not a class, or `encoder` cannot be called.
 
     Example:
-        >>> from llmcache.keys.canonical import register_key_type
+        >>> from llmcache import register_key_type
         >>> class Session:
         ...     user = "ada"
         >>> register_key_type(Session, lambda session: session.user)
