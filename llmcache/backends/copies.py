@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, Self, cast
 
 from llmcache.backends.base import (
@@ -70,13 +70,13 @@ class Copies:
         self.near = near
         self.news = news
         self.life = life
-        self.now = clock.time
-        self.monotonic = clock.monotonic
-        self.lock = threading.RLock()
-        self.turn = 0
+        self.now: Callable[[], float] = clock.time
+        self.monotonic: Callable[[], float] = clock.monotonic
+        self.lock: threading.RLock = threading.RLock()
+        self.turn: int = 0
         self.seen: int | None = None
         self.due: OrderedDict[str, float] = OrderedDict()
-        self.asked = threading.local()
+        self.asked: threading.local = threading.local()
         forkable(self)
 
     def find(self, key: str) -> Entry | None:
@@ -246,12 +246,12 @@ class Write:
     __slots__ = ("copies", "stored", "turn", "what")
 
     def __init__(self, copies: Copies, what: tuple[str | Scope, ...]) -> None:
-        self.copies = copies
-        self.what = what
+        self.copies: Copies = copies
+        self.what: tuple[str | Scope, ...] = what
         self.stored: Entry | None = None
 
     def __enter__(self) -> Self:
-        self.turn = self.copies.begin()
+        self.turn: int = self.copies.begin()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -91,7 +91,7 @@ class MemoryLedger(KeepsCounts):
     """A ledger of this process, for a backend that is one too."""
 
     def __init__(self) -> None:
-        self.writing = threading.Lock()
+        self.writing: threading.Lock = threading.Lock()
         self.cells: dict[Cell, Sums] = {}
         self.missed: deque[Missed] = deque(maxlen=KEPT_MISSES)
 

@@ -46,11 +46,11 @@ class DefaultBackend(TieredBackend):
         near_ttl: Duration = 5.0,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.file = cast("Far", file)
+        self.file: Far = cast("Far", file)
         self.path = path
         self.clock = clock
         self.chosen: Far | None = None
-        self.choosing = threading.Lock()
+        self.choosing: threading.Lock = threading.Lock()
         super().__init__(near, file, near_ttl=near_ttl, clock=clock)
         forkable(self)
 

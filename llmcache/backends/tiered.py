@@ -23,7 +23,7 @@ from llmcache.backends.base import (
     Sizing,
     able,
 )
-from llmcache.backends.copies import Copies, fit_for_near
+from llmcache.backends.copies import Copies, Near, fit_for_near
 from llmcache.backends.counts import Cell, KeepsCounts, Missed, Sums
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration
@@ -75,11 +75,11 @@ class TieredBackend(KeepsCounts, BackendBase):
         self, near: Backend, far: Backend, *, near_ttl: Duration = 5.0, clock: Clock = SYSTEM
     ) -> None:
         life = parse_duration(near_ttl, name="near_ttl")
-        self.near = fit_for_near(near)
+        self.near: Near = fit_for_near(near)
         # What the far side cannot do, `ability` denies, so that nobody asks for it here.
-        self.far = cast("Far", far)
-        self.copies = Copies(self.near, self.ability(Invalidations), life, clock)
-        self.blocking = far.blocking or near.blocking
+        self.far: Far = cast("Far", far)
+        self.copies: Copies = Copies(self.near, self.ability(Invalidations), life, clock)
+        self.blocking: bool = far.blocking or near.blocking
 
     @property
     def description(self) -> str:
