@@ -26,6 +26,7 @@ from pydantic import BaseModel, Field, ValidationInfo, create_model
 import llmcache
 from llmcache import Hit, LRUBackend, UncacheableArgumentError, cached_client
 from llmcache.backends.base import Entry
+from llmcache.integrations.functions import MOST, Functions, answer
 from llmcache.testing.provider import LoopbackProvider
 
 PIXEL = base64.b64decode(
@@ -372,16 +373,18 @@ def test_a_hook_that_only_hands_the_context_up_does_not_make_it_count(asking: As
     assert asking(response_model=Handed, context={"a": 2})
 
 
+@pytest.mark.parametrize(
+    ("indented", "sent"), [("  Find\n  Jo.\n", "Find\nJo."), ("  Find Jo.", "Find Jo.")]
+)
 def test_an_indented_text_is_what_instructor_makes_of_it(
-    asking: Asking, provider: LoopbackProvider
+    asking: Asking, provider: LoopbackProvider, indented: str, sent: str
 ) -> None:
     """With any context Instructor takes the indentation away, without one it does not."""
-    indented = "  Find\n  Jo.\n"
     asking(messages=templated(indented))
     assert not asking(messages=templated(indented), context={"unused": 1})
-    assert asking(messages=templated("Find\nJo."))
-    sent = [request.body["messages"][0]["content"] for request in provider.requests]
-    assert sent == [indented, "Find\nJo."]
+    assert asking(messages=templated(sent))
+    bodies = [request.body["messages"][0]["content"] for request in provider.requests]
+    assert bodies == [indented, sent]
 
 
 def test_a_template_that_cannot_be_rendered_raises_what_the_call_raises(
@@ -543,6 +546,24 @@ def test_a_class_that_is_made_anew_each_time_still_hits(
             answer = client.create(response_model=kind, model="m", messages=templated("Jo"))
             assert type(answer) is kind
     assert provider.count == 2
+
+
+def test_a_type_that_cannot_be_hashed_is_left_to_instructor(provider: LoopbackProvider) -> None:
+    """Which does not take it either, today."""
+    client = cached_client(provider.instructor(), backend=LRUBackend())
+    kind = Annotated[int, ["a note"]]
+    with pytest.raises(TypeError, match="unhashable") as caught:
+        client.create(response_model=kind, model="m", messages=templated("Jo"), context={"a": 1})
+    assert "is_simple_type" in {entry.name for entry in caught.traceback}
+
+
+def test_types_made_at_run_time_are_let_go_of() -> None:
+    functions = Functions(answer, {"backend": "memory://", "name": "ask", "version": 1})
+    for number in range(2 * MOST):
+        kind = type(f"Kind{number}", (), {})
+        made = functions.of(kind, {})
+        assert functions.of(kind, {}) is made
+        assert len(functions.made) <= MOST
 
 
 def test_what_a_partial_adds_counts_as_in_a_call(
