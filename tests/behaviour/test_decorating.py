@@ -153,8 +153,13 @@ HIDDEN = sys.version_info >= (3, 13)
 
 @pytest.mark.parametrize(
     "name",
-    ["method", "over", "static_under", "static_over"]
-    + [pytest.param("under", marks=pytest.mark.skipif(HIDDEN, reason="see HIDDEN"))],
+    [
+        "method",
+        "over",
+        "static_under",
+        "static_over",
+        pytest.param("under", marks=pytest.mark.skipif(HIDDEN, reason="see HIDDEN")),
+    ],
 )
 def test_the_handle_of_what_is_bound_asks_about_that_call(name):
     bound = getattr(Extractor("a"), name)
