@@ -1,0 +1,177 @@
+"""Every command on damaged, foreign, full and distant stores: right output or a clear error."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from llmcache import LRUBackend, SQLiteBackend, cached_structured
+from llmcache.backends.base import Entry, Scope
+from llmcache.cli import llmcache
+from llmcache.codecs import Framing
+from llmcache.testing.redis import server_or_skip
+
+READING = {
+    "ls": (),
+    "show": ("ab",),
+    "stats": (),
+    "explain": (),
+    "export": (),
+    "clear": ("--all", "--yes"),
+    "prune": (),
+    "report": ("-",),
+}
+MANY = 1_000_000
+MOST_MEMORY = 400_000
+
+
+def invoke(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(llmcache, arguments, catch_exceptions=False, **options)
+
+
+def asking(backend: Any) -> Any:
+    @cached_structured(name="shop.ask", version=1, backend=backend)
+    def ask(text: str) -> str:
+        return text.upper()
+
+    return ask
+
+
+@pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
+@pytest.mark.parametrize("command", READING)
+def test_a_damaged_file_is_set_aside_with_a_warning_and_nothing_is_lost(
+    tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "a.db"
+    file.write_bytes(b"nonsense" * 1000)
+    result = invoke(command, *READING[command], "--backend", f"sqlite:///{file}")
+    assert result.exit_code == (1 if command == "show" else 0), result.output
+    assert "Warning: " in result.stderr
+    assert "Traceback" not in result.output
+    (aside,) = tmp_path.glob("a.db.corrupt-*")
+    assert aside.read_bytes() == b"nonsense" * 1000
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_file_of_another_program_is_an_error_and_left_alone(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "theirs.db"
+    raw = sqlite3.connect(file)
+    raw.execute("CREATE TABLE theirs (x)")
+    raw.commit()
+    raw.close()
+    before = file.read_bytes()
+    result = invoke(command, *READING[command], "--backend", f"sqlite:///{file}")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "another program" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("command", [*READING, "doctor"])
+def test_a_server_that_is_not_there_is_an_error_in_one_line(command: str) -> None:
+    pytest.importorskip("redis")
+    url = "redis://user:s3cret@127.0.0.1:1/0"
+    result = invoke(command, *READING.get(command, ()), "--backend", url)
+    assert "s3cret" not in result.output
+    assert "Traceback" not in result.output
+    assert result.exit_code == (0 if command == "prune" else 1)
+
+
+def test_what_is_exported_on_one_backend_is_all_hits_on_another(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    file, lines = f"sqlite:///{tmp_path}/a.db", str(tmp_path / "e.jsonl")
+    texts = [f"text {number}" for number in range(250)]
+    first = asking(file)
+    for text in texts:
+        first(text)
+    with server_or_skip() as server:
+        invoke("export", lines, "--backend", file)
+        done = invoke("import", lines, "--backend", server.url)
+        assert done.stdout == "Imported 250 of 250 entries.\n"
+        there = asking(server.url)
+        assert [there(text) for text in texts] == [text.upper() for text in texts]
+        assert there.cache_info()[:2] == (250, 0)
+        back = f"sqlite:///{tmp_path}/b.db"
+        exported = invoke("export", "--backend", server.url).stdout
+    assert exported == Path(lines).read_text(encoding="utf-8")
+    invoke("import", "-", "--backend", back, input=exported)
+    again = asking(back)
+    assert [again(text) for text in texts] == [text.upper() for text in texts]
+    assert again.cache_info()[:2] == (250, 0)
+
+
+def test_a_store_that_cannot_list_says_so() -> None:
+    from llmcache.cli.filters import Filter
+    from llmcache.cli.stores import lines_of
+
+    class Bare:
+        description = "bare"
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("path", "far", "entries"):
+                raise AttributeError(name)
+            return getattr(LRUBackend(), name)
+
+    with pytest.raises(Exception, match="bare cannot list what it holds"):
+        list(lines_of(Bare(), Filter()))  # type: ignore[arg-type]
+
+
+@pytest.mark.endurance
+def test_all_commands_stay_small_over_a_million_entries(tmp_path: Path) -> None:
+    """Each in a process of its own, whose largest memory is looked at."""
+    url = f"sqlite:///{tmp_path}/a.db?max_bytes=8GiB"
+    framing = Framing()
+    with SQLiteBackend(tmp_path / "a.db", max_bytes="8GiB") as backend:
+        for start in range(0, MANY, 1000):
+            batch = {}
+            for number in range(start, start + 1000):
+                key = f"{number * 7919:064x}"
+                value = framing.pack(b'[]\n"x"', bytes.fromhex(key))
+                batch[key] = Entry(value, Scope("", f"f{number % 3}"), 1.0 + number)
+            backend.put_many(batch)
+    for command, arguments in {
+        "ls": ("--limit", "0"),
+        "show": (f"{7919:064x}",),
+        "stats": (),
+        "doctor": (),
+        "report": (str(tmp_path / "r.html"),),
+        "export": (str(tmp_path / "e.jsonl"),),
+        "clear": ("--function", "f1", "--yes"),
+        "prune": (),
+    }.items():
+        kilobytes = largest(command, *arguments, "--backend", url)
+        assert kilobytes < MOST_MEMORY, command
+    other = f"sqlite:///{tmp_path}/b.db?max_bytes=8GiB"
+    assert largest("import", str(tmp_path / "e.jsonl"), "--backend", other) < MOST_MEMORY
+    with SQLiteBackend(tmp_path / "b.db", max_bytes="8GiB") as backend:
+        assert backend.count() == MANY
+
+
+def largest(*arguments: str) -> int:
+    """Run a command; the most memory that it had, in kilobytes."""
+    program = (
+        "import resource, sys, json\nfrom llmcache.cli import llmcache\n"
+        f"try: llmcache({list(arguments)!r}, prog_name='llmcache')\n"
+        "except SystemExit as end: code = end.code\n"
+        "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(json.dumps([code or 0, most]), file=sys.stderr)"
+    )
+    done = subprocess.run(  # noqa: S603 - this very Python
+        [sys.executable, "-c", program],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    code, most = json.loads(done.stderr.splitlines()[-1])
+    assert code in (0, 1), done.stderr
+    return int(most)
