@@ -269,11 +269,9 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     async def glance(self, work: Callable[[Connection, str], T | Undone], key: str) -> T | Undone:
         """Do `work` on the loop if the database is open here and nothing has to be waited for."""
-        connection = self.sessions.current()
-        if connection is None:
-            connection = await self.workers.run(self.sessions.open, "get")
-            self.sessions.here.connection = connection
-        return self.sessions.attempt(work, key) if connection.log else UNDONE
+        connection = await self.sessions.on_loop(self.workers)
+        log = connection is not None and connection.log
+        return self.sessions.attempt(work, key) if log else UNDONE
 
     def in_steps(self, operation: str, step: Callable[[Connection], int]) -> int:
         """Repeat `step` while it has a full batch to do; the sum."""

@@ -21,6 +21,7 @@ from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.mounts import network_filesystem
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
+from llmcache.backends.sqlite.workers import Workers
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import BackendUnavailableError, BackendWarning
 
@@ -47,9 +48,10 @@ monotonic = SYSTEM.monotonic  # how old a look at the file is, whatever time the
 
 
 class Here(threading.local):
-    """The connection of this thread."""
+    """The connection of this thread, and whether a task of its loop is opening one."""
 
     connection: Connection | None = None
+    opening = False
 
 
 class Sessions:
@@ -173,6 +175,24 @@ class Sessions:
         elif not connection.log:
             self.warn("cannot use a write-ahead log here: readers and writers wait for each other")
         return connection
+
+    async def on_loop(self, workers: Workers) -> Connection | None:
+        """This thread's connection, opened by a worker; None while that is not done, or fails."""
+        here, connection = self.here, self.current()
+        if connection is None and not here.opening:
+            here.opening = True
+            try:
+                connection = here.connection = await workers.run(self.spare)
+            finally:
+                here.opening = False
+        return connection
+
+    def spare(self) -> Connection | None:
+        """A new connection for another thread; None where one cannot be had at once."""
+        try:
+            return self.open("get")
+        except (BackendUnavailableError, *FAILURES):
+            return None
 
     def plan(self) -> tuple[Plan, str | None]:
         """How to open the file, and the network file system that it lies on."""
