@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,16 @@ def test_variants_share_counters_and_stores_do_not_share_counts(clock: ManualClo
         assert sum(sums.calls for sums in ledger.book_of(backend).counts().values()) == 1
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads that are switched as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
 def test_threads_lose_no_count(clock: ManualClock) -> None:
     backend = LRUBackend()
     tally = tally_at(backend, clock)
@@ -105,18 +117,18 @@ def test_threads_lose_no_count(clock: ManualClock) -> None:
 
     def count() -> None:
         start.wait()
-        for _ in range(2_000):
+        for _ in range(5_000):
             tally.count_hit(ENTRY)
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     start.wait()
-    for _ in range(50):
+    for _ in range(500):
         book.flush()
     for thread in threads:
         thread.join()
-    assert book.counts() == {cell("hit", model="small"): Sums(8_000, 12_000.0, 80_000, 16_000)}
+    assert book.counts() == {cell("hit", model="small"): Sums(20_000, 30_000.0, 200_000, 40_000)}
 
 
 def test_closing_writes_what_is_in_hand(tmp_path: Path, clock: ManualClock) -> None:
