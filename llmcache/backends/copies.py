@@ -30,12 +30,29 @@ class Near(Backend, Epochs, Listing, Sizing, Protocol):
     """What a near side must be able to do, so that the copies of a scope can be dropped."""
 
 
+def checked(side: str, backend: Backend) -> Backend:
+    """A side of a tier.
+
+    Raises:
+        ConfigurationError: For what is no backend, such as a URL.
+    """
+    if isinstance(backend, Backend):
+        return backend
+    raise ConfigurationError(
+        f"{side}={backend!r} is not a backend; open_backend makes one of a URL.",
+        name=side,
+        value=repr(backend),
+        allowed="a backend object",
+    )
+
+
 def fit_for_near(backend: Backend) -> Near:
     """The backend as a near side.
 
     Raises:
-        ConfigurationError: For one that lacks an ability.
+        ConfigurationError: For what is no backend, and for one that lacks an ability.
     """
+    backend = checked("near", backend)
     for kind in (Epochs, Listing, Sizing):
         if able(backend, kind) is None:
             raise ConfigurationError(

@@ -23,7 +23,7 @@ from llmcache.backends.base import (
     Sizing,
     able,
 )
-from llmcache.backends.copies import Copies, Near, fit_for_near
+from llmcache.backends.copies import Copies, Near, checked, fit_for_near
 from llmcache.backends.counts import Cell, KeepsCounts, Missed, Sums
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration
@@ -77,7 +77,7 @@ class TieredBackend(KeepsCounts, BackendBase):
         life = parse_duration(near_ttl, name="near_ttl")
         self.near: Near = fit_for_near(near)
         # What the far side cannot do, `ability` denies, so that nobody asks for it here.
-        self.far: Far = cast("Far", far)
+        self.far: Far = cast("Far", checked("far", far))
         self.copies: Copies = Copies(self.near, self.ability(Invalidations), life, clock)
         self.blocking: bool = far.blocking or near.blocking
 

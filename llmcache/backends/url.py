@@ -96,6 +96,9 @@ def plan_default(address: Address, around: Surroundings) -> Plan:
 
 def plan_redis(address: Address, around: Surroundings) -> Plan:
     """`redis://host:6379/0?prefix=app`; the client's own options stay in the URL."""
+    number = address.path.strip("/")
+    if address.scheme != "unix" and number and not number.isdecimal():
+        raise refused(address.shown, f"a database is a number, as in /0, not {number!r}")
     values = read_options(address.options, REDIS_OPTIONS | CLIENT_OPTIONS, address.shown)
     options = with_timeout({k: v for k, v in values.items() if k in REDIS_OPTIONS}, around)
     query = urlencode({k: v for k, v in values.items() if k in CLIENT_OPTIONS})
@@ -253,8 +256,8 @@ def file_path(address: Address) -> Path:
         raise refused(address.shown, "a path cannot hold a NUL")
     try:
         return Path(path).expanduser().absolute()
-    except RuntimeError as error:
-        raise refused(address.shown, f"{error}") from None
+    except (RuntimeError, OSError) as error:  # no home directory; no working directory
+        raise refused(address.shown, f"{error}".rstrip(".")) from None
 
 
 def cache_directory() -> Path:

@@ -119,11 +119,11 @@ class Binder:
             ConfigurationError: A name that is no parameter, or one string instead of several.
         """
         allowed = ", ".join(self.names) or "no parameters"
-        if isinstance(names, str):
+        if isinstance(names, str) or not hasattr(names, "__iter__"):
             raise ConfigurationError(
-                f"ignore={names!r} is one string; write ignore=[{names!r}]",
+                f"ignore={names!r} is no list of names; write ignore=['parameter']",
                 name="ignore",
-                value=names,
+                value=str(names),
                 allowed=allowed,
             )
         for name in names:

@@ -373,3 +373,9 @@ def test_a_child_forked_while_another_thread_writes_goes_on(tier: TieredBackend)
     over.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("sides", [(LRUBackend(), "sqlite:///x.db"), (1, LRUBackend())])
+def test_a_side_that_is_no_backend_is_refused(sides):
+    with pytest.raises(ConfigurationError, match="is not a backend; open_backend"):
+        TieredBackend(*sides)

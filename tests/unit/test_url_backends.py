@@ -329,3 +329,18 @@ def test_a_forked_child_goes_on_with_the_shared_backends(tmp_path: Path) -> None
             os._exit(0 if same and backend.get("0" * 64) == ENTRY else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     close_shared()
+
+
+@pytest.mark.parametrize("url", ["redis://h/abc", "redis://h/-1", "memory+redis://h:1/x"])
+def test_a_redis_database_is_a_number(url):
+    with pytest.raises(ConfigurationError, match="a database is a number"):
+        open_backend(url)
+
+
+def test_a_relative_path_without_a_working_directory_is_refused(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="No such file"):
+        open_backend("sqlite:///a.db")
