@@ -7,7 +7,15 @@ import sys
 from dataclasses import is_dataclass
 from typing import Any
 
-__all__ = ["attributes", "class_name", "computed_names", "declared_names", "derives", "module_name"]
+__all__ = [
+    "attributes",
+    "class_name",
+    "computed_names",
+    "declared_names",
+    "derives",
+    "mangled",
+    "module_name",
+]
 
 NOT_STATE = frozenset({"__dict__", "__weakref__", "__orig_class__"})
 
@@ -48,13 +56,14 @@ def slots_of(base: type) -> list[str]:
         return []
     slots = base.__dict__.get("__slots__", ())
     names = [slots] if isinstance(slots, str) else [*slots]
-    return [mangled(base, name) for name in names]
+    return [mangled(base.__name__, name) for name in names]
 
 
-def mangled(base: type, name: str) -> str:
-    if not name.startswith("__") or name.endswith("__"):
+def mangled(owner: str, name: str) -> str:
+    """A name as it is looked up where it is written in the body of a class."""
+    if not name.startswith("__") or name.endswith("__") or not owner.strip("_"):
         return name
-    return f"_{base.__name__.lstrip('_')}{name}"
+    return f"_{owner.lstrip('_')}{name}"
 
 
 def computed_names(kind: type) -> frozenset[str]:

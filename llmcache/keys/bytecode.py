@@ -12,7 +12,8 @@ import sys
 import types
 from collections.abc import Iterator
 
-from llmcache.keys.body import SELF_NAMES, Body, Chain, outer_names
+from llmcache.keys.body import Body, outer_names
+from llmcache.keys.chains import Chain, settled
 from llmcache.keys.source import repr_of
 
 __all__ = ["body_of_bytecode"]
@@ -27,24 +28,27 @@ def body_of_bytecode(code: types.CodeType) -> Body:
     own: set[Chain] = set()
     assigned: set[Chain] = set()
     lookups: set[tuple[Chain, str | Chain]] = set()
-    whole = False
+    whole, first = False, first_of(code)
     for current in all_codes(code):
-        for chain, written, literal in chains_of(current, outer_names(code)):
+        for chain, written, literal in chains_of(current, outer_names(code), first):
             if written:
                 assigned.add(chain)
-            elif chain[0] not in SELF_NAMES or chain[0] != first_of(code):
+            elif chain[0] != first:
                 chains.add(chain)
             elif len(chain) > 1:
-                own.add(chain[1:])
+                own.add(chain)
             else:
                 whole = True
             if isinstance(literal, str):
                 lookups.add((chain, literal))
+    counting, left_out = settled(chains, assigned)
+    of_first, own_left_out = settled(own, assigned)
     return Body(
         digest=digest_of(code),
         from_source=False,
-        chains=frozenset(chains),
-        own=frozenset(own),
+        chains=frozenset(counting),
+        own=frozenset(chain[1:] for chain in of_first),
+        left_out=frozenset(left_out | own_left_out),
         whole=whole,
         assigned=frozenset(assigned),
         lookups=frozenset(lookups),
@@ -65,11 +69,13 @@ def all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from all_codes(constant)
 
 
-def chains_of(code: types.CodeType, names: frozenset[str]) -> Iterator[tuple[Chain, bool, object]]:
+def chains_of(
+    code: types.CodeType, names: frozenset[str], first: str
+) -> Iterator[tuple[Chain, bool, object]]:
     """Each chain, whether it is assigned, and the constant that is loaded next, if one is."""
     steps = [step for step in dis.get_instructions(code) if step.opname not in SILENT]
     for index, step in enumerate(steps):
-        root = root_of(step, names)
+        root = root_of(step, names, first)
         if step.opname in {"STORE_GLOBAL", "STORE_DEREF"} and step.argval in names:
             yield (step.argval,), True, None
         if root is None:
@@ -88,13 +94,13 @@ def chains_of(code: types.CodeType, names: frozenset[str]) -> Iterator[tuple[Cha
             yield (root, *attributes), augmented, literal
 
 
-def root_of(step: dis.Instruction, names: frozenset[str]) -> str | None:
+def root_of(step: dis.Instruction, names: frozenset[str], first: str) -> str | None:
     """The name that an instruction leaves on the stack, where a chain may begin with it."""
     if not step.opname.startswith("LOAD_") or step.opname in ATTRIBUTES:
         return None
     last = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
-    if "FAST" in step.opname or (step.opname == "LOAD_DEREF" and last in SELF_NAMES):
-        return last if last in SELF_NAMES else None
+    if "FAST" in step.opname or (step.opname == "LOAD_DEREF" and last == first):
+        return last if last == first else None
     return last if step.opname != "LOAD_CONST" and last in names else None
 
 

@@ -7,11 +7,19 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from llmcache.keys.code import layers, plain_function
 from llmcache.keys.kinds import function_of
 from llmcache.keys.pieces import MISSING
 from llmcache.keys.shapes import fields_of
 
-__all__ = ["below_descriptor", "defines", "found_in", "methods_of", "plain_members"]
+__all__ = [
+    "below_descriptor",
+    "defines",
+    "found_in",
+    "has_method",
+    "methods_of",
+    "plain_members",
+]
 
 
 def found_in(
@@ -74,6 +82,15 @@ def below_descriptor(found: Any) -> types.FunctionType | None:
         if callable(inner):
             return function_of(inner)
     return function_of(found)
+
+
+def has_method(kind: type, function: types.FunctionType) -> bool:
+    """Whether instances of a class, or the class itself, are the first argument of a function."""
+    for base in kind.__mro__:
+        member = base.__dict__.get(function.__name__)
+        if member is not None and plain_function(member) is function:
+            return not any(isinstance(layer, staticmethod) for layer in layers(member))
+    return False
 
 
 def defines(base: type, function: types.FunctionType | None) -> bool:

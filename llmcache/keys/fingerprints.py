@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.body import Chain
 from llmcache.keys.canonical import digest
+from llmcache.keys.chains import CHANGED, Chain, is_item, item
 from llmcache.keys.clients import client_digest, is_client
 from llmcache.keys.follow import Follower
 from llmcache.keys.kinds import (
+    CONTAINERS,
     PLAIN,
     call_of,
     function_of,
@@ -23,7 +24,7 @@ from llmcache.keys.kinds import (
     named,
     qualified,
 )
-from llmcache.keys.pieces import MISSING, Live, Piece, Reading, Remembered
+from llmcache.keys.pieces import BY_BODY, MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
@@ -177,8 +178,10 @@ class Fingerprints:
     def value_pieces(
         self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
     ) -> Iterator[Piece]:
-        """A value that is read, or where only attributes of it are read, those."""
-        if type(value) in PLAIN and not is_secret_name(label):
+        """A value that is read, or where only parts of it are read, those."""
+        if any(rests) and isinstance(value, CONTAINERS):
+            yield from self.items_of(label, value, rests, files=files)
+        elif type(value) in PLAIN and not is_secret_name(label):
             yield label, digest(value, path=label, references=self)
         elif (client := self.of_client(value)) is not None:
             yield label, client
@@ -202,10 +205,26 @@ class Fingerprints:
             else:
                 yield label, f"{label_of(value)} has no stable form"
 
+    def items_of(
+        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
+    ) -> Iterator[Piece]:
+        """Of a container that the body changes, the items that it reads by literal keys."""
+        changed = any(rest[:1] == (CHANGED,) for rest in rests)
+        if changed:
+            yield label, BY_BODY
+        elif not all(rest and is_item(rest[0]) for rest in rests):
+            yield from self.value_pieces(label, value, {()}, files=files)
+            return
+        for rest in rests:
+            if rest and is_item(rest[0]):
+                held = held_item(value, rest[0])
+                yield from self.value_pieces(label + rest[0], held, {rest[1:]}, files=files)
+
     def attributes_of(
         self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
     ) -> Iterator[Piece]:
         """What is read of an object: data by value, its own methods by code."""
+        rests = {rest[1:] if rest[:1] == (CHANGED,) else rest for rest in rests}
         reading = self.object_reading(type(value), frozenset(rests))
         if reading.whole:
             if rests == {("__call__",)}:
@@ -241,3 +260,9 @@ class Fingerprints:
                 follower.members.own(chain, None)
             known[rests] = reading
         return reading
+
+
+def held_item(container: Any, step: str) -> object:
+    """An item by its step; None where there is none, without making one."""
+    entries = container.items() if isinstance(container, dict) else enumerate(container)
+    return next((value for key, value in entries if item(key) == step), None)

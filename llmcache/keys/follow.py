@@ -7,15 +7,15 @@ import hashlib
 import types
 from typing import Any
 
-from llmcache.keys.body import Body, Chain, assigned
 from llmcache.keys.canonical import FileNeeded
+from llmcache.keys.chains import CHANGED, Chain, is_item, shown_chain
 from llmcache.keys.clients import is_client
 from llmcache.keys.code import body_of, known, layers
+from llmcache.keys.environment import is_environment
 from llmcache.keys.kinds import (
+    CONTAINERS,
     foreign_name,
     function_of,
-    is_environment,
-    is_environment_lookup,
     is_frozen,
     is_quiet,
     is_secret_name,
@@ -23,7 +23,8 @@ from llmcache.keys.kinds import (
     qualified,
 )
 from llmcache.keys.members import Members
-from llmcache.keys.pieces import MISSING, Live, Reading, Values, content
+from llmcache.keys.names import Names
+from llmcache.keys.pieces import BY_BODY, MISSING, Live, Reading, Values
 from llmcache.keys.project import Project, shown_module
 
 __all__ = ["Follower"]
@@ -55,7 +56,9 @@ class Follower:
         self.subject = subject
         self.files = files
         self.met: dict[tuple[int, bool], object] = {}
+        self.watching: set[tuple[int, str]] = set()
         self.members: Members = Members(self)
+        self.names: Names = Names(self)
 
     def outermost(self, function: Any, label: str) -> None:
         """The decorated callable itself, whatever kind it is of."""
@@ -104,12 +107,14 @@ class Follower:
         for shown in body.withheld:
             who = label.removeprefix("code of ")
             self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
-        self.reads(function, body)
+        self.names.reads(function, body)
         if own and self.subject is not None:
             self.reading.whole = self.reading.whole or body.whole
             for chain in sorted(body.own):
-                if not assigned(("self", *chain), body) and not assigned(("cls", *chain), body):
-                    self.members.own(chain, function)
+                self.members.own(chain, function)
+            for chain in body.left_out:
+                if chain[0] == function.__code__.co_varnames[0]:
+                    self.reading.unkeyed[f"self.{shown_chain(chain[1:])}"] = BY_BODY
 
     def count(self, label: str, digest: bytes) -> None:
         """A piece of code, which a pinned function does without."""
@@ -121,27 +126,6 @@ class Follower:
         if not self.reading.pinned:
             self.reading.live.append(live)
 
-    def reads(self, function: types.FunctionType, body: Body) -> None:
-        """Everything a body reads by name."""
-        for chain in sorted(body.chains):
-            if not assigned(chain, body):
-                self.name(function, chain)
-        for chain, what in sorted(body.lookups, key=repr):
-            if is_environment_lookup(self.reach(function, chain)):
-                name = what if isinstance(what, str) else self.reach(function, what)
-                if isinstance(name, str):
-                    self.environment(name)
-        for chain in body.computed_lookups:
-            if is_environment_lookup(self.reach(function, chain)):
-                self.reading.unkeyed["environment"] = "read by a name that is computed"
-
-    def environment(self, name: str) -> None:
-        """A variable that is looked up by this name."""
-        if is_secret_name(name):
-            self.reading.unkeyed[f"environment {name}"] = "a secret by its name"
-        else:
-            self.live(self.values.variable(name))
-
     def defaults(self, function: types.FunctionType) -> None:
         """The default values of a helper; those of the outermost function come with a call."""
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
@@ -150,36 +134,24 @@ class Follower:
         for name, value in sorted({**listed, **(function.__kwdefaults__ or {})}.items()):
             self.value(f"default {qualified(function)}.{name}", value, ())
 
-    def name(self, function: types.FunctionType, chain: Chain) -> None:
-        """What a chain leads to, from the closure or the globals of a function."""
-        root, rest = chain[0], chain[1:]
-        if root in function.__code__.co_freevars:
-            cell = (function.__closure__ or ())[function.__code__.co_freevars.index(root)]
-            value = content(cell)
-            self.reading.cells.append((cell, value))
-            pinned, self.reading.pinned = self.reading.pinned, False
-            if root != "__class__":
-                self.value(f"closure {qualified(function)}.{root}", value, rest)
-            self.reading.pinned = pinned
-            return
-        value = self.watch(function.__globals__, root)
-        if value is not MISSING:
-            self.value(f"constant {shown_module(function.__module__)}.{root}", value, rest)
-
-    def reach(self, function: types.FunctionType, chain: Chain) -> object:
-        """What a chain leads to, without counting it; MISSING where it does not."""
-        return attribute(self.watch(function.__globals__, chain[0]), chain[1:])
-
     def watch(self, namespace: Any, name: str) -> object:
         """What a name leads to now; the key is made anew once it leads elsewhere."""
         value = namespace.get(name, MISSING)
-        self.reading.watched.append((namespace, name, value))
+        place = (id(namespace), name)
+        if type(namespace) is not dict or place not in self.watching:
+            self.watching.add(place)
+            self.reading.watched.append((namespace, name, value))
         return value
 
     def value(self, label: str, value: Any, rest: Chain) -> None:
         """One value that is read, and the attributes that are read of it."""
         if value is MISSING or is_environment(value):
             return
+        if rest[:1] == (CHANGED,):
+            if isinstance(value, CONTAINERS):
+                self.reading.unkeyed[label] = BY_BODY
+                return
+            rest = rest[1:]
         if isinstance(value, types.ModuleType):
             self.module(value, rest)
         elif isinstance(value, type):
@@ -247,7 +219,7 @@ class Follower:
     def module(self, module: types.ModuleType, rest: Chain) -> None:
         """A module of the project is gone through; another one counts by its name."""
         if not self.project.owns(module.__name__):
-            dotted = ".".join((shown_module(module.__name__), *rest))
+            dotted = shown_chain((shown_module(module.__name__), *rest))
             found = attribute(module, rest)
             if is_client(found):
                 self.client(f"client {dotted}", found)
@@ -259,10 +231,12 @@ class Follower:
             if value is MISSING:
                 value = getattr(module, rest[0], MISSING)
             self.value(f"constant {shown_module(module.__name__)}.{rest[0]}", value, rest[1:])
+        else:
+            self.reading.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
 
 
 def attribute(value: Any, names: Chain) -> object:
     """What a chain of attributes leads to, or MISSING."""
     for name in names:
-        value = getattr(value, name, MISSING)
+        value = MISSING if is_item(name) or name == CHANGED else getattr(value, name, MISSING)
     return value

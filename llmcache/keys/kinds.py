@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import enum
 import functools
 import hashlib
 import logging
-import os
 import re
 import threading
 import types
@@ -18,13 +18,12 @@ from llmcache.keys.code import plain_function
 from llmcache.keys.project import module_identity, shown_module
 
 __all__ = [
+    "CONTAINERS",
     "PLAIN",
     "call_of",
     "foreign_name",
     "function_of",
     "identity_of",
-    "is_environment",
-    "is_environment_lookup",
     "is_frozen",
     "is_quiet",
     "is_secret_name",
@@ -42,6 +41,8 @@ QUIET = (
     asyncio.Event, asyncio.Condition, asyncio.Queue, asyncio.AbstractEventLoop, asyncio.Task,
     concurrent.futures.Executor,
 )  # fmt: skip
+CONTAINERS = (list, dict, set, bytearray, collections.deque)
+"""What a body can put items into."""
 QUIET_PACKAGES = frozenset({"loguru", "structlog", "opentelemetry", "tqdm"})
 FUNCTIONS = (
     types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType,
@@ -50,18 +51,13 @@ FUNCTIONS = (
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a name says that it holds a secret."""
-    return SECRET_NAME.search(name) is not None
+    """Whether a name, or the key of an item, says that it holds a secret."""
+    return SECRET_NAME.search(name.rstrip("'\"]")) is not None
 
 
 def is_quiet(value: object) -> bool:
     """Loggers, locks, executors and the like: they have no say in an answer."""
     return isinstance(value, QUIET) or type(value).__module__.partition(".")[0] in QUIET_PACKAGES
-
-
-def is_environment(value: object) -> bool:
-    """`os.environ` or what reads it, which count by the variables that are looked up."""
-    return value is os.environ or value is os.getenv or value is getattr(os, "environb", None)
 
 
 def is_frozen(value: object) -> bool:
@@ -105,11 +101,6 @@ def identity_of(value: Any) -> str:
 def label_of(value: object) -> str:
     """A type by its name, for what is said of values that are left out."""
     return type(value).__qualname__
-
-
-def is_environment_lookup(value: object) -> bool:
-    """`os.environ`, `os.getenv`, and the look-ups that are methods of the former."""
-    return is_environment(value) or is_environment(getattr(value, "__self__", None))
 
 
 def foreign_name(value: Any) -> str:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from llmcache.keys.body import Chain
+from llmcache.keys.chains import CHANGED, Chain, is_item
 from llmcache.keys.classes import (
     below_descriptor,
     defines,
@@ -19,6 +19,8 @@ from llmcache.keys.pieces import Reading, Values
 from llmcache.keys.project import Project
 
 __all__ = ["Members"]
+
+NAMES_OF_CLASSES = frozenset({"__name__", "__qualname__", "__module__"})
 
 
 class Walk(Protocol):
@@ -57,6 +59,10 @@ class Members:
 
     def class_attribute(self, kind: type, rest: Chain) -> bool:
         """Whether `rest` begins with an attribute of a project class, which then is followed."""
+        if rest[0] in NAMES_OF_CLASSES:
+            name = f"constant {qualified(kind)}.{rest[0]}"
+            self.walk.count(name, self.walk.values.frozen(getattr(kind, rest[0])))
+            return True
         found, owner = found_in(kind, rest[0], self.walk.watch)
         if owner is None or not self.walk.project.owns(owner.__module__):
             return False
@@ -87,11 +93,16 @@ class Members:
         """An attribute of `self`: the subject's own methods are followed, data is noted."""
         subject = self.walk.subject
         assert subject is not None  # noqa: S101 - the caller has made sure of it
+        chain = chain[1:] if chain[0] == CHANGED else chain
+        if not chain or is_item(chain[0]):
+            self.walk.reading.whole = True
+            return
         if chain[0] == "super()":
             owner = next((b for b in subject.__mro__ if defines(b, function)), subject)
             found, base = found_in(subject, chain[1], self.walk.watch, after=owner)
             chain = chain[1:]
         elif chain[0] == "__class__":
+            self.walk.count("class of self", self.walk.values.frozen(qualified(subject)))
             self.known_class(subject, chain[1:])
             return
         else:

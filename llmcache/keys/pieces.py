@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-__all__ = ["MISSING", "Live", "Piece", "Reading", "Remembered", "Values", "content", "framed_piece"]
+__all__ = [
+    "BY_BODY",
+    "MISSING",
+    "Live",
+    "Piece",
+    "Reading",
+    "Remembered",
+    "Values",
+    "content",
+    "framed_piece",
+]
 
 Found = TypeVar("Found")
 MISSING: Final = object()
@@ -16,6 +26,7 @@ Piece = tuple[str, bytes | str]
 """A name with a digest, or with the reason why it is left out."""
 Live = Callable[[bool], Iterator[Piece]]
 """Pieces made anew at each call; the argument says whether files may be read."""
+BY_BODY: Final = "the body itself changes it"
 
 
 @dataclass(slots=True)

@@ -8,8 +8,9 @@ from types import FunctionType
 from typing import Any
 
 from llmcache.keys.binding import Binder
-from llmcache.keys.body import SELF_NAMES
+from llmcache.keys.body import SELF_NAMES, class_around
 from llmcache.keys.canonical import FileNeeded
+from llmcache.keys.classes import has_method
 from llmcache.keys.code import body_of, known, plain_function
 from llmcache.keys.fingerprints import Fingerprints
 from llmcache.keys.kinds import qualified
@@ -57,7 +58,7 @@ class Planner:
     Attributes:
         references: The fingerprints for the present project.
         quick: The same where no file may be read.
-        method: Whether the first parameter is `self` or `cls` and counts.
+        method: Whether the first parameter may be an instance or a class, and counts.
     """
 
     def __init__(  # noqa: PLR0913 - they are the options of one call
@@ -80,7 +81,7 @@ class Planner:
         self.binder.check_ignored(ignored)
         self.ignored: frozenset[str] = frozenset(ignored)
         first = self.binder.names[0] if self.binder.names else ""
-        self.method: bool = first in SELF_NAMES and first not in ignored
+        self.method: bool = first not in ignored and self.may_be_method(first)
         self.plans: Remembered[Plan] = Remembered()
         self.only: Plan | None = None
         self.project: tuple[str, ...] | None = None
@@ -103,6 +104,13 @@ class Planner:
                 self.plans.put(kind, plan)
         return plan
 
+    def may_be_method(self, first: str) -> bool:
+        """Whether the first parameter is called `self` or `cls`, or stands first in a method."""
+        if first in SELF_NAMES or self.plain is None or isinstance(self.function, staticmethod):
+            return first in SELF_NAMES
+        code = self.plain.__code__
+        return first in code.co_varnames[:1] and class_around(code) is not None
+
     def begin(self, project: tuple[str, ...]) -> None:
         """Forget all plans, as they are for other packages."""
         module = shown_module(getattr(self.plain or self.function, "__module__", None))
@@ -118,6 +126,8 @@ class Planner:
         references = self.references if files else self.quick
         reading = Reading(pinned=self.version is not None)
         kind = None if subject is None else subject if isinstance(subject, type) else type(subject)
+        if kind is not None and self.binder.names[0] not in SELF_NAMES:
+            kind = kind if self.plain is not None and has_method(kind, self.plain) else None
         follower = references.follower(reading, kind)
         reading.add("function", references.frozen(self.name))
         if self.version is not None:
@@ -131,7 +141,7 @@ class Planner:
         if declared is not None:
             references.result(declared, reading, follower.function)
         left_out = {*self.ignored, *reading.secret_parameters}
-        if self.method and not reading.whole:
+        if kind is not None and not reading.whole:
             left_out.add(self.binder.names[0])
         state = reading.state(FORMAT)
         lively = bool(reading.live or reading.own or self.lively)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import sys
 import sysconfig
 import types
@@ -74,6 +75,13 @@ class Project:
         """Whether code of `module` counts by what it does."""
         return owns(self, module or "<unknown>")
 
+    def may_load(self, module: str) -> bool:
+        """Whether a module that code of the project imports is the project's, loaded or not."""
+        if module in sys.modules:
+            return self.owns(module)
+        top = module.partition(".")[0]
+        return top in {self.home, *self.added} or not outside(top)
+
     def wrote(self, function: types.FunctionType) -> bool:
         """Whether a function was written in the project: `wraps` gives it another's module."""
         return owns(self, function.__globals__.get("__name__") or "<unknown>")
@@ -85,6 +93,24 @@ class Project:
         """
         top = (module or "").partition(".")[0]
         return top not in SDKS or top in {self.home, *self.added}
+
+
+@functools.lru_cache(maxsize=256)
+def outside(top: str) -> bool:
+    """Whether a package that is not loaded is the standard library's, somebody else's or nowhere.
+
+    It is looked for without being loaded.
+    """
+    if top in sys.stdlib_module_names:
+        return True
+    spec = importlib.util.find_spec(top)
+    places = [] if spec is None else [spec.origin or "", *(spec.submodule_search_locations or ())]
+    return not places or any(installed(place) for place in places)
+
+
+def installed(file: str) -> bool:
+    """Whether a file belongs to the standard library or to an installed package."""
+    return INSTALLED[0] in file or INSTALLED[1] in file or file.startswith(STDLIB)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -102,4 +128,4 @@ def owns(project: Project, module: str) -> bool:
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
         return module not in sys.modules or top not in sys.builtin_module_names
-    return not (INSTALLED[0] in file or INSTALLED[1] in file or file.startswith(STDLIB))
+    return not installed(file)

@@ -97,6 +97,7 @@ def written(directory: Path, name: str, source: str) -> None:
         else:
             lines.append(line)
     for path, content in files.items():
+        (directory / path).parent.mkdir(exist_ok=True)
         (directory / path).write_text("\n".join(content) + "\n", encoding="utf-8")
 
 

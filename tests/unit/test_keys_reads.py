@@ -1,0 +1,112 @@
+"""What a body reads and assigns, and what is listed because the key cannot see it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from llmcache.keys.chains import settled
+from llmcache.keys.key import FunctionKeys
+
+ask: Any = print
+STATE: dict[str, Any] = {"n": 0}
+SEEN: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "counting", "left_out"),
+    [
+        ([("A", "x")], [], {("A", "x")}, set()),
+        ([("A", "['k']")], [], {("A",)}, set()),
+        ([("A", "x", "['k']", "y")], [], {("A", "x")}, set()),
+        ([("A", "x"), ("A", "y")], [("A", "x")], {("A", "y")}, {("A", "x")}),
+        (
+            [("A", "['k']"), ("A", "['n']")],
+            [("A", "['n']")],
+            {("A", "['k']")},
+            {("A", "['n']")},
+        ),
+        ([("A", "['k']"), ("A", "[]")], [("A", "[]")], {("A", "['k']"), ("A", "~")}, set()),
+        ([("A", "get", "['k']")], [("A", "[]")], {("A", "['k']")}, set()),
+        ([("A", "append")], [("A", "[]")], {("A", "~", "append")}, set()),
+    ],
+)
+def test_a_write_takes_out_of_what_is_read_exactly_what_is_written(
+    reads: list[tuple[str, ...]],
+    writes: list[tuple[str, ...]],
+    counting: set[tuple[str, ...]],
+    left_out: set[tuple[str, ...]],
+) -> None:
+    assert settled(reads, writes) == (counting, left_out)
+
+
+def appends(text: str) -> Any:
+    SEEN.append(text)
+    return ask(SEEN)
+
+
+def counts_up(text: str) -> Any:
+    STATE["n"] += 1
+    return ask(text, STATE["n"])
+
+
+def reads_all(text: str) -> Any:
+    return ask(dict(os.environ), text)
+
+
+def reads_computed(text: str) -> Any:
+    return ask(os.path.expandvars(text))
+
+
+def hands_on(text: str) -> Any:
+    import function_of_no_module  # type: ignore[import-not-found]
+
+    return ask(function_of_no_module.PROMPT, text)
+
+
+@pytest.mark.parametrize(
+    ("function", "listed"),
+    [
+        (appends, f"global {__name__}.SEEN: the body itself changes it"),
+        (counts_up, f"global {__name__}.STATE['n']: the body itself changes it"),
+        (reads_all, "environment: read as a whole"),
+        (reads_computed, "environment: read by a name that is computed"),
+    ],
+)
+def test_what_the_body_reads_and_the_key_cannot_see_is_listed(function: Any, listed: str) -> None:
+    assert FunctionKeys(function).key(("x",), {}).unkeyed == (listed,)
+
+
+def test_an_import_in_the_body_that_leads_nowhere_breaks_no_key() -> None:
+    keys = FunctionKeys(hands_on)
+    assert keys.digest(("x",), {}) == keys.digest(("x",), {})
+
+
+class Extractor:
+    """Its first parameters have all sorts of names."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.handle = object()
+
+    def run(this, text: str) -> Any:  # noqa: N805 - what is tested
+        return ask(this.model, text)
+
+    @staticmethod
+    def static(text: str) -> Any:
+        return ask(text)
+
+
+def test_an_instance_counts_by_what_is_read_whatever_the_parameter_is_called() -> None:
+    keys = FunctionKeys(Extractor.run)
+    parts = keys.key((Extractor("small"), "x"), {}).parts
+    assert "self.model" in parts
+    assert "argument this" not in parts
+    assert keys.digest((Extractor("small"), "x"), {}) == keys.digest((Extractor("small"), "x"), {})
+    assert keys.digest((Extractor("small"), "x"), {}) != keys.digest((Extractor("large"), "x"), {})
+
+
+def test_the_first_argument_of_a_staticmethod_is_an_argument() -> None:
+    assert "argument text" in FunctionKeys(Extractor.static).key(("x",), {}).parts
