@@ -11,7 +11,7 @@ from typing import Any
 
 from llmcache.engine import aanswer, answer
 from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
-from llmcache.events import Bypass
+from llmcache.events import Bypass, Miss
 from llmcache.explaining import explain
 from llmcache.items import refuse
 from llmcache.question import Plan
@@ -34,6 +34,7 @@ def refused(plan: Plan, error: UncacheableArgumentError) -> None:
     """
     function = plan.scope.function
     if plan.settings.mode is Mode.OFFLINE:
+        plan.tally.tell(Miss(function=function, reason="offline"))
         raise CacheMissError(
             f"Mode is offline and this call of {function} has no key: {error}", function=function
         ) from error

@@ -95,8 +95,23 @@ async def acarry_out(question: Question, step: Step) -> Any:
         case Pause(seconds):
             await asyncio.sleep(seconds)
         case Compute():
-            return await question.function()
+            return await computed(question)
     return None
+
+
+async def computed(question: Question) -> Any:
+    """The function's result; what it makes of its own cancellation is nobody's answer.
+
+    Raises:
+        CancelledError: Where it was cancelled as nobody wanted its result, and returned all the
+            same.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    result = await question.function()
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 async def asked(question: Question, ask: Ask) -> Any:

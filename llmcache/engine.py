@@ -78,12 +78,12 @@ def fly(question: Question) -> Answer:
         match flights.join(question.seat, None, anew=question.anew):
             case Alone():
                 return alone(question)
-            case Lead(flight):
+            case Lead() as leading:
                 question.follows = False
-                with flights.leading(flight):
+                with flights.leading(leading.flight):
                     landed = opened(question, drive(question, lead(question)))
                     if not inspect.isawaitable(landed.value):
-                        flights.land(flight, landed)
+                        flights.land(leading.flight, landed)
                 return landed
             case Follow() as place:
                 question.follows = True
@@ -148,7 +148,8 @@ async def afly(question: Question) -> Answer:
         match flights.join(question.seat, loop, anew=question.anew):
             case Alone():
                 return await aalone(question)
-            case Lead(flight):
+            case Lead() as leading:
+                flight: Flight[Answer] = leading.flight
                 question.follows = False
                 flight.task = loop.create_task(alead(question, flight))
                 flight.task.add_done_callback(heard)

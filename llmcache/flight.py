@@ -104,9 +104,18 @@ class Flight(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Lead(Generic[Result]):
-    """You compute, and say how it ended."""
+    """You compute, and say how it ended.
+
+    Hold it while you do: let go of before anybody computes, by an interrupt that came in between,
+    it takes the flight off the board.
+    """
 
     flight: Flight[Result]
+    board: Flights[Result]
+
+    def __del__(self) -> None:
+        if self.flight.task is None and not self.flight.future.done():
+            self.board.end(self.flight, Abandoned())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +177,10 @@ class Flights(Generic[Result]):
         with self.lock:
             flight = self.running.get(key)
             if flight is None or (anew and not flight.anew):
-                flight = self.running[key] = Flight(key, loop, anew=anew)
-                flight.interested = 0 if loop is None else 1
-                return Lead(flight)
+                place = Lead(Flight(key, loop, anew=anew), self)
+                place.flight.interested = 0 if loop is None else 1
+                self.running[key] = place.flight
+                return place
             blocked = running_loop() if loop is None else None
             held_up = self.held_up(blocked)
             if flight.needs(held_up, blocked):

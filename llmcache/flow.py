@@ -99,7 +99,7 @@ def lead(question: Question, *, follow: bool = True) -> Steps:
         follow: Whether to wait for another process that computes it; False for a caller who
             would wait for himself, or has waited long enough.
     """
-    token = new_token()
+    token = renewals.adopt(question.seat) or new_token()
     turn = yield from take_turn(question, token, limit_of(question, follow=follow))
     if isinstance(turn, Found):
         return Answer(turn.value, turn.data, found=turn.entry, waited=turn.waited)
@@ -203,7 +203,9 @@ def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
 def give_back(question: Question, token: str) -> Generator[Step, Any, None]:
     """Release our lease without an answer; that this fails too is no news."""
     if token:
-        yield Ask("release", (question.key, token))
+        released = yield Ask("release", (question.key, token))
+        if isinstance(released, Failed):
+            renewals.orphan(question.seat, token)
 
 
 def settle(question: Question, value: Any, turn: Turn, seconds: float) -> Steps:
@@ -230,6 +232,7 @@ def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, 
     if isinstance(stored, Raised):
         return stored
     if isinstance(stored, Failed):
+        yield from give_back(question, turn.token)
         report(question, stored)
         return True
     if stored:

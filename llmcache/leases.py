@@ -13,7 +13,7 @@ import os
 import random
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from llmcache.backends.base import Leasing
@@ -23,6 +23,9 @@ __all__ = ["LIFE", "POLL_FIRST", "Renewals", "new_token", "next_pause", "renewal
 
 LIFE = 6.0
 """Seconds a lease lives unrenewed: a killed leader on another machine is replaced after it."""
+
+MOST_ORPHANS = 1024
+"""Leases that could not be given back, remembered in a process; each ends by itself anyway."""
 
 POLL_FIRST = 0.01
 POLL_LAST = 0.25
@@ -67,7 +70,20 @@ class Renewals:
         """In a forked child: the parent's leases are the parent's."""
         self.changed = threading.Condition()
         self.kept: set[Kept] = set()
+        self.orphans: dict[Hashable, str] = {}
         self.thread: threading.Thread | None = None
+
+    def orphan(self, seat: Hashable, token: str) -> None:
+        """Remember a lease that could not be given back: it stands, and nobody computes."""
+        with self.changed:
+            self.orphans[seat] = token
+            while len(self.orphans) > MOST_ORPHANS:
+                del self.orphans[next(iter(self.orphans))]
+
+    def adopt(self, seat: Hashable) -> str | None:
+        """The token of such a lease, under which the next computation claims; None: none."""
+        with self.changed:
+            return self.orphans.pop(seat, None)
 
     @contextlib.contextmanager
     def keep(self, leasing: Leasing | None, key: str, token: str) -> Iterator[None]:

@@ -5,7 +5,7 @@ up on a class stays as it is, a method takes its object away, and a staticmethod
 overloads without looking at the type of `self`, so it misreads a method called through its class
 and a staticmethod called through an object; pyright reads all of them.
 
-At run time all of them are `decorator.CachedFunction`; these classes are never instantiated.
+At run time all of them are `wrappers.CachedCallable`; these classes are never instantiated.
 """
 
 from __future__ import annotations
@@ -135,7 +135,11 @@ class CachedFunction(Cached[Parameters], Protocol[Parameters, Result]):
         ...
 
     def cache_refresh(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        """Call now, and store over what is there; what is being computed already is outdated."""
+        """Call now, and store over what is there; what is being computed already is outdated.
+
+        In the modes `off`, `readonly` and `offline` it is an ordinary call: they do not store, and
+        `offline` does not call.
+        """
         ...
 
     def cache_invalidate(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> bool:

@@ -97,7 +97,7 @@ class ProcessEpochs:
         self.begin(scope)
         raise BackendUnavailableError(
             f"{self.backend.description} cannot remove the entries of one function: "
-            "it has neither `clear` nor a listing. Invalidate them one by one.",
+            "it has no `clear`. Invalidate them one by one.",
             backend=self.backend.description,
             operation="clear",
         )
@@ -220,7 +220,11 @@ def in_worker(work: Callable[[], Done]) -> Coroutine[Any, Any, Done]:
     loop = asyncio.get_running_loop()
 
     async def awaited() -> Done:
-        return await loop.run_in_executor(workers(), context.run, work)
+        try:
+            working = loop.run_in_executor(workers(), context.run, work)
+        except RuntimeError:  # the interpreter is ending, and no thread is to be had
+            return work()
+        return await working
 
     return awaited()
 

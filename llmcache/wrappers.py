@@ -46,29 +46,30 @@ class CacheHandle:
         call = variant.subject.arguments(wrapped, instance, args, kwargs)
         return (twin if variant.subject.kind in AWAITED else sync)(variant, call)
 
-    def cache_key(self, *args: Any, **kwargs: Any) -> CacheKey:
+    def cache_key(self, /, *args: Any, **kwargs: Any) -> CacheKey:
         """See `CachedFunction.cache_key`."""
         variant, wrapped, instance = self._self_target()
         return variant.key(variant.subject.arguments(wrapped, instance, args, kwargs))
 
-    def cache_explain(self, *args: Any, **kwargs: Any) -> Any:
+    def cache_explain(self, /, *args: Any, **kwargs: Any) -> Any:
         """See `CachedFunction.cache_explain`."""
         return self._self_ask(handle.explain, handle.aexplain, args, kwargs)
 
-    def cache_peek(self, *args: Any, **kwargs: Any) -> Any:
+    def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any:
         """See `CachedFunction.cache_peek`."""
         return self._self_ask(handle.peek, handle.apeek, args, kwargs)
 
-    def cache_invalidate(self, *args: Any, **kwargs: Any) -> Any:
+    def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> Any:
         """See `CachedFunction.cache_invalidate`."""
         return self._self_ask(handle.invalidate, handle.ainvalidate, args, kwargs)
 
-    def cache_refresh(self, *args: Any, **kwargs: Any) -> Any:
+    def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         """See `CachedFunction.cache_refresh`."""
         variant, wrapped, instance = self._self_target()
         subject = variant.subject
-        fresh = variant.over(layer({"mode": Mode.REFRESH}), variant.sample)
-        return CALLS[subject.kind](fresh, subject.arguments(wrapped, instance, args, kwargs))
+        if variant.plan().settings.mode is Mode.ON:
+            variant = variant.over(layer({"mode": Mode.REFRESH}), variant.sample)
+        return CALLS[subject.kind](variant, subject.arguments(wrapped, instance, args, kwargs))
 
     def cache_clear(self) -> Any:
         """See `CachedFunction.cache_clear`."""
@@ -135,7 +136,7 @@ class CachedCallable(CacheHandle, Wrapper):
         return self._self_variant, self.__wrapped__, instance
 
     def cache_with(
-        self, *, sample: int | str | EllipsisType | None = ..., **settings: Any
+        self, *, sample: Any = ..., **settings: Any
     ) -> CachedCallable:
         """See `CachedFunction.cache_with`."""
         unknown = set(settings) - {"ttl", "mode", "namespace"}
@@ -144,6 +145,13 @@ class CachedCallable(CacheHandle, Wrapper):
                 f"cache_with takes ttl, mode, namespace and sample, not {sorted(unknown)}.",
                 name=min(unknown),
                 allowed="ttl, mode, namespace, sample",
+            )
+        if not isinstance(sample, int | str | EllipsisType | None) or isinstance(sample, bool):
+            raise ConfigurationError(
+                f"sample={sample!r} cannot be used. Allowed: a number, text, or None.",
+                name="sample",
+                value=repr(sample),
+                allowed="a number, text, or None",
             )
         variant = self._self_variant
         kept = variant.sample if isinstance(sample, EllipsisType) else sample

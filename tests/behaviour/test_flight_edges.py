@@ -7,6 +7,7 @@ import concurrent.futures
 import gc
 import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import warnings
@@ -16,8 +17,19 @@ from typing import Any
 
 import pytest
 
-from llmcache import CacheMissError, LRUBackend, SQLiteBackend, cached_structured, engine, flow
-from llmcache.backends.base import Claim, Held, Nothing
+from llmcache import (
+    BackendWarning,
+    CacheMissError,
+    ConfigurationError,
+    LRUBackend,
+    SQLiteBackend,
+    cached_structured,
+    engine,
+    flow,
+)
+from llmcache import mode as mode_of
+from llmcache.backends.base import Claim, Held, Nothing, Scope
+from llmcache.flight import Flights, Lead
 from llmcache.leases import Renewals
 
 
@@ -370,3 +382,92 @@ async def test_tasks_that_begin_at_once_share_a_call_too(pair, model):
         assert ({answer.number for answer in answers}, model.calls) == ({2}, 2)
     finally:
         asyncio.get_running_loop().set_task_factory(None)
+
+
+async def test_what_a_function_makes_of_its_own_cancellation_is_nobodys_answer(pair, model):
+    @cached_structured(backend=pair.ask.cache_backend, version=1, ignore=["model"])
+    async def ask(text: str, model: Any = model) -> str:
+        model.enter()
+        try:
+            while not model.gate.is_set():
+                await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            return "partial"
+        return "full"
+
+    model.hold()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ask("a"), 0.05)
+    model.release()
+    assert await ask("a") == "full"
+
+
+def test_a_lead_that_is_let_go_of_before_it_computes_takes_its_flight_off_the_board():
+    board: Flights[int] = Flights()
+    place = board.join("key", None)
+    assert isinstance(place, Lead)
+    del place
+    gc.collect()
+    assert isinstance(board.join("key", None), Lead)
+
+
+def test_a_lease_that_could_not_be_given_back_is_claimed_by_the_next_call(tmp_path):
+    with SQLiteBackend(tmp_path / "a.db", max_bytes=10) as backend:
+
+        @cached_structured(backend=backend, version=1)
+        def ask(text: str) -> str:
+            return text * 50
+
+        with pytest.warns(BackendWarning):
+            assert ask("a") == "a" * 50
+        key = ask.cache_key("a").digest
+        assert backend.claim(key, Scope("", "any"), "another", 5, max_age=None).held is None
+
+
+@pytest.mark.parametrize("chosen", ["offline", "readonly"])
+def test_a_refresh_calls_or_stores_nothing_that_the_mode_forbids(chosen):
+    calls = []
+
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["calls"])
+    def ask(text: str, calls: list[int] = calls) -> int:
+        calls.append(1)
+        return len(calls)
+
+    ask("a")
+    with mode_of(chosen):
+        assert ask.cache_refresh("a") == 1
+    assert ask("a") == 1
+
+
+@pytest.mark.parametrize("sample", [True, 1.5, [1], object()])
+def test_a_sample_is_a_number_or_text(sample):
+    @cached_structured(backend=LRUBackend())
+    def ask(text: str) -> str:
+        return text
+
+    with pytest.raises(ConfigurationError, match="sample="):
+        ask.cache_with(sample=sample)
+
+
+def test_the_handle_takes_no_name_of_the_functions_parameters():
+    @cached_structured(backend=LRUBackend())
+    def ask(**settings: int) -> int:
+        return sum(settings.values())
+
+    assert ask(self=1) == 1
+    assert ask.cache_peek(self=1) == 1
+
+
+def test_an_async_call_is_answered_while_the_interpreter_ends():
+    program = (
+        "import asyncio, atexit\n"
+        "from llmcache import cached_structured\n"
+        "@cached_structured(backend='memory://')\n"
+        "async def ask(x: int) -> int:\n"
+        "    return x\n"
+        "atexit.register(lambda: print(asyncio.run(ask(2))))\n"
+    )
+    done = subprocess.run(  # noqa: S603 - this Python, this text
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("2", "")

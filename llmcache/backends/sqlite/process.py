@@ -14,6 +14,7 @@ __all__ = ["Process", "is_dead", "this_process"]
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 NAMESPACE = Path("/proc/self/ns/pid")
+ENDED = ("Z", "X")  # a process that nobody waited for yet
 STARTED_FIELD = 19  # of what follows the command in /proc/<pid>/stat; ticks since boot
 
 
@@ -55,12 +56,13 @@ def machine() -> str:
 
 
 def start_of(pid: int) -> str | None:
-    """When a process of this machine started; None: there is none, or it is not told."""
+    """When a process of this machine started; None: it has ended, or that is not told."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return status.rpartition(")")[2].split()[STARTED_FIELD]
+    fields = status.rpartition(")")[2].split()
+    return None if fields[0] in ENDED else fields[STARTED_FIELD]
 
 
 def is_dead(process: Process) -> bool:
@@ -69,8 +71,7 @@ def is_dead(process: Process) -> bool:
         return False
     if not exists(process.pid):
         return True
-    started = start_of(process.pid)
-    return bool(process.started and started and started != process.started)
+    return bool(process.started) and start_of(process.pid) != process.started
 
 
 def exists(pid: int) -> bool:
