@@ -21,6 +21,7 @@ from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import CacheKey, FunctionKeys, ResultType
+from llmcache.ledger import account_of
 from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
 from llmcache.store import in_worker, store_of
@@ -160,12 +161,14 @@ class Variant:
             "sample": self.sample,
             "project": settings.project,
         }
+        scope = Scope(settings.namespace, self.subject.keys.name)
+        backend = backend_of(settings)
         return Plan(
             settings=settings,
-            scope=Scope(settings.namespace, self.subject.keys.name),
-            store=store_of(backend_of(settings)),
+            scope=scope,
+            store=store_of(backend),
             framing=Framing(keys=keys),
-            tally=self.subject.tally,
+            tally=self.subject.tally.at(account_of(backend, scope, settings.clock)),
             keep_if=self.subject.keep_if,
             keying=tuple({**keyed, "secret": digest_secret(key)} for key in keys) or (keyed,),
         )

@@ -86,7 +86,7 @@ def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any
             tell(question, Hit, outcome.entry, age=outcome.age)
         elif not question.told:
             question.told = True
-            question.plan.tally.count_hit()
+            question.plan.tally.count_hit(outcome.entry)
         return Serve(value)
     offline = question.plan.offline
     reason = "offline" if offline else "revalidate"
@@ -135,7 +135,7 @@ def for_leader(question: Question, call: Call, answer: Answer) -> Any:
 
 def for_follower(question: Question, answer: Answer) -> Any:
     """The value for a caller who waited: a copy of his own wherever one can be made."""
-    tell(question, Wait, answer.usage)
+    tell(question, Wait, answer.usage, saved=answer.seconds)
     if isinstance(answer.value, SharedStream | AsyncSharedStream):
         return answer.value
     # Two functions under one `name` may declare different types: what the leader's codec wrote
@@ -180,4 +180,6 @@ def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **f
         facts["model"] = usage.model
         facts["input_tokens"] = usage.input_tokens
         facts["output_tokens"] = usage.output_tokens
+    if isinstance(usage, Entry):
+        facts["saved"] = usage.seconds
     question.plan.tally.tell(kind(**question.names, **facts))

@@ -135,9 +135,7 @@ class CachedCallable(CacheHandle, Wrapper):
         instance = self.__wrapped__.__self__ if isinstance(self.__wrapped__, MethodType) else None
         return self._self_variant, self.__wrapped__, instance
 
-    def cache_with(
-        self, *, sample: Any = ..., **settings: Any
-    ) -> CachedCallable:
+    def cache_with(self, *, sample: Any = ..., **settings: Any) -> CachedCallable:
         """See `CachedFunction.cache_with`."""
         unknown = set(settings) - {"ttl", "mode", "namespace"}
         if unknown:

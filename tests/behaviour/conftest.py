@@ -79,7 +79,7 @@ class Model:
         """As `complete`, async; a held call can be cancelled."""
         number = self.enter()
         try:
-            while not self.gate.is_set():  # noqa: ASYNC110 - the gate is shared with threads
+            while not self.gate.is_set():
                 await asyncio.sleep(0.001)
         finally:
             self.leave()
