@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from llmcache.errors import LLMCacheError, UncacheableArgumentError
 from llmcache.keys.attributes import class_name
 from llmcache.keys.registry import ValueStream, register_key_type
-from llmcache.keys.stream import FileNeeded, References, Stream, Unkeyable
+from llmcache.keys.stream import FileNeeded, References, Stream, Unkeyable, framed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,10 @@ class PlainReferences:
     def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - as of_type
         """`module:qualname`."""
         return f"{function.__module__}:{function.__qualname__}".encode()
+
+    def of_class(self, kind: type) -> bytes:  # noqa: ARG002 - as of_type
+        """Nothing."""
+        return b""
 
     def of_client(self, value: object) -> bytes | None:  # noqa: ARG002 - as of_type
         """Never one."""
@@ -92,6 +96,9 @@ def written(value: object, path: str, references: References, files: bool) -> li
         raise refusal(
             stream, Unkeyable(held, f"it cannot be read ({type(error).__name__})")
         ) from error
+    if stream.kinds:
+        coded = ((class_name(kind), references.of_class(kind)) for kind in stream.kinds.values())
+        parts += sorted(b"=" + framed(name) + code for name, code in coded if code)
     return parts
 
 

@@ -17,9 +17,22 @@ __all__ = [
     "defines",
     "found_in",
     "has_method",
+    "inner_of",
     "methods_of",
     "plain_members",
 ]
+
+
+NOT_CONSTANTS = frozenset(
+    {
+        "model_config", "model_fields", "model_computed_fields", "_fields", "_field_defaults",
+        "_member_map_", "_member_names_", "_member_type_", "_value2member_map_", "_value_repr_",
+        "_unhashable_values_", "_unhashable_values_map_", "_hashable_values_", "_use_args_",
+        "_new_member_", "_sort_order_", "_flag_mask_", "_singles_mask_", "_all_bits_",
+        "_inverted_", "_boundary_", "_generate_next_value_",
+    }
+)  # fmt: skip
+"""What metaclasses put into the body of a class."""
 
 
 def found_in(
@@ -38,22 +51,21 @@ def found_in(
     return MISSING, None
 
 
-def methods_of(base: type) -> Iterator[tuple[str, types.FunctionType]]:
-    """The functions written in the body of a class; those that a decorator generated are none."""
+def methods_of(base: type) -> Iterator[tuple[str, Any]]:
+    """The callables in the body of a class, with what decorates them; generated ones are none."""
     for name, member in sorted(base.__dict__.items()):
-        for inner in functions_below(member):
-            if inner.__module__ == base.__module__ and not generated(inner, base):
+        for inner in callables_below(member):
+            function = function_of(inner)
+            if function is not None and not generated(function, base):
                 yield name, inner
 
 
-def functions_below(member: Any) -> Iterator[types.FunctionType]:
-    """The functions of a method, of a property's getter, setter and deleter, or none."""
+def callables_below(member: Any) -> Iterator[Any]:
+    """A method, a property's getter, setter and deleter, or none."""
     if isinstance(member, type):
         return
     for inner in (member, *(getattr(member, n, None) for n in ("fget", "fset", "fdel", "func"))):
-        function = function_of(getattr(inner, "__func__", inner))
-        if function is not None:
-            yield function
+        yield getattr(inner, "__func__", inner)
 
 
 def generated(function: types.FunctionType, base: type) -> bool:
@@ -64,24 +76,36 @@ def generated(function: types.FunctionType, base: type) -> bool:
 
 
 def plain_members(base: type) -> Iterator[tuple[str, Any]]:
-    """The constants in the body of a class that is not made of fields."""
-    if fields_of(base) is not None or hasattr(base, "__members__"):
-        return
+    """The constants in the body of a class, its fields, members and config aside."""
+    known = {*(field.name for field in fields_of(base) or ()), *NOT_CONSTANTS}
+    known.update(getattr(base, "__members__", ()))
     for name, member in sorted(base.__dict__.items()):
         ours = name.startswith("_abc_") or (name.startswith("__") and name.endswith("__"))
-        if not ours and not hasattr(type(member), "__get__") and not isinstance(member, type):
-            yield name, member
+        if ours or name in known or isinstance(member, type) or hasattr(type(member), "__get__"):
+            continue
+        yield name, member
+    for name, private in sorted(private_attributes(base).items()):
+        for said in ("default", "default_factory"):
+            value = getattr(private, said, None)
+            if value is not None and repr(value) != "PydanticUndefined":
+                yield name, value
+
+
+def private_attributes(base: type) -> Mapping[str, Any]:
+    """Those of a pydantic model."""
+    found = base.__dict__.get("__private_attributes__")
+    return found if isinstance(found, dict) else {}
 
 
 def below_descriptor(found: Any) -> types.FunctionType | None:
     """The function behind a method, a property or a cached property of a class."""
-    if isinstance(found, type) or found is MISSING:
-        return None
-    for name in ("fget", "func", "__func__"):
-        inner = getattr(found, name, None)
-        if callable(inner):
-            return function_of(inner)
-    return function_of(found)
+    return None if isinstance(found, type) or found is MISSING else function_of(inner_of(found))
+
+
+def inner_of(found: Any) -> Any:
+    """What a method, a property or a cached property calls, with its decorators."""
+    inner = (getattr(found, name, None) for name in ("fget", "func", "__func__"))
+    return next(filter(callable, inner), found)
 
 
 def has_method(kind: type, function: types.FunctionType) -> bool:

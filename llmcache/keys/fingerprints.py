@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import os
 import types
@@ -35,16 +36,24 @@ ALIASES_KEPT = 256
 BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
 
 
+within: contextvars.ContextVar[frozenset[type]] = contextvars.ContextVar(
+    "within", default=frozenset()
+)
+"""The classes whose code is being read: a constant of theirs may be an instance of one."""
+
+
 class Fingerprints:
     """What the canonical encoder and the follower ask, for one project.
 
     Args:
         project: Whose code counts by what it does.
         files: Whether source files may be read; where not, `FileNeeded` is raised instead.
+        pinned: Whether the code of arguments stays out.
     """
 
-    def __init__(self, project: Project, *, files: bool = True) -> None:
+    def __init__(self, project: Project, *, files: bool = True, pinned: bool = False) -> None:
         self.project = project
+        self.pinned = pinned
         self.files = files
         self.of_types: Remembered[Reading] = Remembered()
         self.of_functions: Remembered[Reading] = Remembered()
@@ -78,6 +87,16 @@ class Fingerprints:
             self.follower(reading).value("function", plain, ())
             self.of_functions.put(plain, reading)
         return reading.digest(self.files)
+
+    def of_class(self, kind: type) -> bytes:
+        """The code of a project class; nothing within its own constants, where it is known."""
+        if self.pinned or not self.project.owns(kind.__module__) or kind in within.get():
+            return b""
+        outer = within.set(within.get() | {kind})
+        try:
+            return self.type_reading(kind).digest(self.files)
+        finally:
+            within.reset(outer)
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""
@@ -158,7 +177,11 @@ class Fingerprints:
         )
         for name, piece in described.pieces.items():
             reading.add(name, piece)
-        reading.classes.update((id(known), known) for known in described.classes)
+        for known in described.classes:
+            reading.classes[id(known)] = known
+            for name in ("__doc__", "__pydantic_core_schema__"):
+                found = known.__dict__.get(name, MISSING)
+                reading.watched.append((known.__dict__, name, found))
         reading.pinned = pinned
         return described.outer
 

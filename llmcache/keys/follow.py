@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import types
+import typing
 from typing import Any
 
 from llmcache.keys.canonical import FileNeeded
@@ -14,6 +15,7 @@ from llmcache.keys.code import body_of, known, layers
 from llmcache.keys.environment import is_environment
 from llmcache.keys.kinds import (
     CONTAINERS,
+    call_of,
     foreign_name,
     function_of,
     is_frozen,
@@ -74,14 +76,22 @@ class Follower:
         else:
             self.reading.live.append(self.values.live("self", function, ("__call__",)))
 
-    def layered(self, function: Any, label: str) -> None:
+    def layered(self, function: Any, label: str, *, own: bool = True) -> None:
         """A function and the project's layers round it, or a third party's by nothing at all."""
         for layer in layers(function):
+            if self.is_state(layer):
+                called = f"decorator {qualified(type(layer))}"
+                self.live(self.values.live(called, layer, ("__call__",)))
             if type(layer) is types.FunctionType and self.project.wrote(layer):
                 innermost = layer.__dict__.get("__wrapped__") is None
                 module = shown_module(layer.__globals__.get("__name__"))
                 name = label if innermost else f"decorator {module}.{layer.__code__.co_qualname}"
-                self.function(layer, name, own=innermost)
+                self.function(layer, name, own=own and innermost)
+
+    def is_state(self, layer: Any) -> bool:
+        """Whether a decorator is an object of a class of the project, and so may hold something."""
+        call = None if type(layer) is types.FunctionType else call_of(type(layer))
+        return call is not None and self.project.wrote(call)
 
     def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None:
         """A function of the project: its code, and all that it reads.
@@ -97,6 +107,9 @@ class Follower:
         if not self.files and not known(function):
             raise FileNeeded
         body = body_of(function)
+        self.reading.functions.append(
+            (function, function.__code__, function.__defaults__, function.__kwdefaults__)
+        )
         self.count(label, body.digest)
         if not body.from_source:
             self.reading.unkeyed[label] = (
@@ -158,7 +171,10 @@ class Follower:
             self.members.known_class(value, rest)
         elif is_client(value):
             self.client(label, value)
-        elif not is_quiet(value) and not self.callable(label, value):
+        elif type(value) is types.FunctionType and rest and rest[0] in value.__dict__:
+            held = self.watch(value.__dict__, rest[0])
+            self.value(f"attribute {qualified(value)}.{rest[0]}", held, rest[1:])
+        elif not is_quiet(value) and (is_bound(value) or not self.callable(label, value, rest)):
             self.data(label, value, rest)
 
     def client(self, label: str, value: object) -> None:
@@ -166,7 +182,7 @@ class Follower:
         called = label.replace("constant", "client", 1)
         self.reading.live.append(self.values.live(called, value, ()))
 
-    def callable(self, label: str, value: Any) -> bool:
+    def callable(self, label: str, value: Any, rest: Chain) -> bool:
         """Whether the value is a function of any kind, which then is followed."""
         function = function_of(value)
         if isinstance(value, functools.partial):
@@ -176,6 +192,8 @@ class Follower:
             self.method(label, value)
         elif function is not None:
             self.helper(value, function)
+            if rest == ("__doc__",):
+                self.count(f"docstring of {qualified(value)}", self.values.frozen(value.__doc__))
         elif callable(value) and hasattr(value, "__qualname__"):
             self.count(f"name {label}", named(value))
         else:
@@ -197,11 +215,15 @@ class Follower:
             self.count(f"name {foreign_name(function)}", named(function))
             return
         label = f"helper {qualified(function)}"
-        self.layered(value, label)
+        self.layered(value, label, own=False)
         self.function(function, label)
+        if hasattr(value, "registry") and hasattr(value, "dispatch"):
+            for kind in sorted(value.registry, key=qualified):
+                implementation = self.watch(value.registry, kind)
+                self.value(f"{label} for {qualified(kind)}", implementation, ())
         self.defaults(function)
 
-    def partial(self, label: str, value: functools.partial[Any]) -> None:
+    def partial(self, label: str, value: Any) -> None:
         """The arguments that a partial has taken already."""
         for place, argument in enumerate(value.args):
             self.value(f"{label}: argument {place}", argument, ())
@@ -233,6 +255,13 @@ class Follower:
             self.value(f"constant {shown_module(module.__name__)}.{rest[0]}", value, rest[1:])
         else:
             self.reading.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
+
+
+def is_bound(value: Any) -> bool:
+    """Whether it is data: a type's alias, or a builtin method bound to an object."""
+    if isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
+        return not isinstance(value.__self__, types.ModuleType | type | None)
+    return not isinstance(value, type) and typing.get_origin(value) is not None
 
 
 def attribute(value: Any, names: Chain) -> object:

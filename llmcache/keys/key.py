@@ -29,11 +29,13 @@ from llmcache.keys.options import (
 )
 from llmcache.keys.pieces import Piece, framed_piece
 from llmcache.keys.plan import Plan, Planner
-from llmcache.keys.result import Declaration, ResultType, classes_within, is_type
+from llmcache.keys.result import Declaration, ResultType, classes_within, is_type, keyword_of
 
 __all__ = ["CacheKey", "FunctionKeys", "KeyParts", "ResultType"]
 
 SHORT = 16
+RESULTS_KEPT = 64
+"""Choices of types as arguments whose result types one function remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +256,17 @@ class FunctionKeys:
 
     def result_of(self, plan: Plan, variables: dict[str, Any]) -> ResultType:
         """The type of the result of a call that was bound; known for each choice of types."""
-        given = tuple([value for value in variables.values() if is_type(value)])
+        given = tuple([item for item in variables.items() if is_type(item[1])])
+        if plan.declared is None:
+            named = keyword_of(variables, "response_model")
+            given += (("", named if is_type(named) else None),)
         result = plan.result_types.get(given)
-        if result is None or plan.declared is None:
+        if result is None:
             declared = self.declaration.of_call(variables.items())
-            found = classes_within((declared, *given, *plan.reading.classes.values()))
+            kinds = (kind for _, kind in given)
+            found = classes_within((declared, *kinds, *plan.reading.classes.values()))
+            if len(plan.result_types) >= RESULTS_KEPT:
+                plan.result_types.clear()
             result = plan.result_types[given] = ResultType(declared, tuple(found))
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from llmcache.keys.classes import (
     below_descriptor,
     defines,
     found_in,
+    inner_of,
     methods_of,
     plain_members,
 )
@@ -37,6 +39,8 @@ class Walk(Protocol):
     def value(self, label: str, value: Any, rest: Chain) -> None: ...
     def helper(self, value: Any, function: types.FunctionType) -> None: ...
     def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None: ...
+    def layered(self, function: Any, label: str, *, own: bool) -> None: ...
+    def partial(self, label: str, value: Any) -> None: ...
 
 
 class Members:
@@ -83,11 +87,18 @@ class Members:
         self.walk.values.schema(kind, self.walk.reading, self.walk.function)
         for base in kind.__mro__:
             if self.walk.project.owns(base.__module__):
-                for name, function in methods_of(base):
-                    self.walk.function(function, f"method {qualified(base)}.{name}")
+                for name, method in methods_of(base):
+                    self.walk.watch(base.__dict__, name)
+                    self.method(base.__dict__[name], method, f"method {qualified(base)}.{name}")
                 for name, value in plain_members(base):
                     self.walk.watch(base.__dict__, name)
                     self.walk.value(f"constant {qualified(base)}.{name}", value, ())
+
+    def method(self, found: Any, inner: Any, label: str, *, own: bool = False) -> None:
+        """A method with its decorators, and with what a `partialmethod` has filled in."""
+        if isinstance(found, functools.partialmethod):
+            self.walk.partial(label, found)
+        self.walk.layered(inner, label, own=own and not isinstance(found, staticmethod))
 
     def own(self, chain: Chain, function: types.FunctionType | None) -> None:
         """An attribute of `self`: the subject's own methods are followed, data is noted."""
@@ -111,6 +122,6 @@ class Members:
         if method is None or base is None:
             self.walk.reading.own.setdefault(chain[0], set()).add(chain[1:])
         elif self.walk.project.wrote(method):
-            self.walk.function(method, f"method {qualified(method)}", own=True)
+            self.method(found, inner_of(found), f"method {qualified(method)}", own=True)
         elif base is not object:
             self.walk.reading.whole = True

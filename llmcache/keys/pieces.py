@@ -44,6 +44,8 @@ class Reading:
         whole: Whether that parameter counts as a whole.
         secret_parameters: Parameters of the outermost function that only reach `api_key=`.
         pinned: The code and the globals stay out.
+        functions: The functions that were read, each with its code and defaults.
+        fixed: A hash fed with all parts, once it was asked for.
     """
 
     pinned: bool = False
@@ -56,6 +58,10 @@ class Reading:
     own: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     whole: bool = False
     secret_parameters: frozenset[str] = frozenset()
+    functions: list[tuple[types.FunctionType, types.CodeType, object, object]] = field(
+        default_factory=list
+    )
+    fixed: Any = None
 
     def add(self, label: str, digest: bytes) -> None:
         """Count a piece; two different ones of one name are numbered."""
@@ -64,14 +70,22 @@ class Reading:
             number += 1
             name = f"{label} ({number})"
         self.parts[name] = digest
+        self.fixed = None
 
     def current(self) -> bool:
         """Whether all names still lead to the very objects that were found."""
         for namespace, name, value in self.watched:
             if namespace.get(name, MISSING) is not value:
                 return False
-        for cell, value in self.cells:  # noqa: SIM110 - a generator costs more than all of it
+        for cell, value in self.cells:
             if content(cell) is not value:
+                return False
+        for function, code, defaults, named in self.functions:
+            if (
+                function.__code__ is not code
+                or function.__defaults__ is not defaults
+                or function.__kwdefaults__ is not named
+            ):
                 return False
         return True
 
@@ -90,7 +104,9 @@ class Reading:
 
     def digest(self, files: bool) -> bytes:  # noqa: FBT001 - as `Live`
         """All of it in 32 bytes."""
-        state = self.state()
+        if self.fixed is None:
+            self.fixed = self.state()
+        state = self.fixed.copy() if self.live else self.fixed
         for name, what in self.pieces(files):
             if isinstance(what, bytes):
                 state.update(framed_piece(name, what))

@@ -115,7 +115,7 @@ class Planner:
         """Forget all plans, as they are for other packages."""
         module = shown_module(getattr(self.plain or self.function, "__module__", None))
         self.references: Fingerprints = Fingerprints(
-            Project(module.partition(".")[0], tuple(project))
+            Project(module.partition(".")[0], tuple(project)), pinned=self.version is not None
         )
         self.quick: Fingerprints = self.references.without_files()
         self.plans.clear()

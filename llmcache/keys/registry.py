@@ -7,6 +7,7 @@ forgotten when it is collected.
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,7 @@ from llmcache.keys.arrays import array_writer
 from llmcache.keys.attributes import class_name
 from llmcache.keys.media import PATH_KINDS, media_writer
 from llmcache.keys.natives import BUILTINS
+from llmcache.keys.project import SDKS
 from llmcache.keys.records import declared_writer, record_writer, subclass_writer
 from llmcache.keys.referred import referred_writer, write_unknown
 from llmcache.keys.stdlib import STDLIB
@@ -93,6 +95,20 @@ def chosen_writer(kind: type) -> Writer:
     return write_unknown
 
 
+def noted(kind: type, writer: Writer) -> Writer:
+    """The writer of a class that may have code of the user's also says that it was met."""
+    top = kind.__module__.partition(".")[0]
+    if writer is write_unknown or top in SDKS or top in sys.stdlib_module_names:
+        return writer
+
+    def write_noted(out: Stream, value: object) -> None:
+        met = type(value)  # not `kind`, which could then never be collected
+        out.kinds[id(met)] = met
+        writer(out, value)
+
+    return write_noted
+
+
 class ValueStream(Stream):
     """The stream that knows a writer for every class."""
 
@@ -109,7 +125,7 @@ class ValueStream(Stream):
             writers.pop(address, None)
             watched.pop(address, None)
 
-        writer = chosen_writer(kind)
+        writer = noted(kind, chosen_writer(kind))
         watched[address] = weakref.ref(kind, forget)
         writers[address] = writer
         return writer

@@ -12,6 +12,7 @@ n + name + count   other kinds that Python and well-known libraries define
 c + class + count  instances of other classes: fields, or the base's form and attributes
 k + class          what `__cache_key__` or a registered encoder gave
 y u x + length     what stands for a type, a function, a client
+= + class          at the very end: the code of a class whose instances were written
 ^ + 8 bytes        a value that is being written so many levels above
 ```
 """
@@ -57,6 +58,10 @@ class References(Protocol):
         """What stands for a function: its name and its code."""
         ...
 
+    def of_class(self, kind: type) -> bytes:
+        """What an instance says beyond what it holds: the code of its class, or nothing."""
+        ...
+
     def of_client(self, value: object) -> bytes | None:
         """The identity of an SDK client without its secrets; None: not a client."""
         ...
@@ -95,9 +100,10 @@ class Stream:
         files: Whether files may be read.
         root: The path of the outermost value.
         open: The values being written, outermost first, by address.
+        kinds: The classes of the user's whose instances were written, by address.
     """
 
-    __slots__ = ("files", "open", "references", "root", "write")
+    __slots__ = ("files", "kinds", "open", "references", "root", "write")
 
     writers: ClassVar[dict[int, Writer]]
     """Writers by the address of their class, as far as they were resolved."""
@@ -110,6 +116,7 @@ class Stream:
         self.files: bool = files
         self.root: str = root
         self.open: dict[int, object] = {}
+        self.kinds: dict[int, type] = {}
 
     def resolve(self, kind: type) -> Writer:
         """The writer of a class that has none in `writers` yet."""
