@@ -7,6 +7,7 @@ from llmcache.codecs import Unreadable
 from llmcache.keys.explain import Explanation, Near, explanation, nearest
 from llmcache.keys.key import KeyParts
 from llmcache.lookup import Expired, Fresh, Stale
+from llmcache.previews import kept_previews
 from llmcache.question import Plan, Question, outcome_of, restore
 from llmcache.store import Failed
 from llmcache.subject import Arguments, Variant
@@ -42,7 +43,12 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
             parts = keys.parts(call.args, call.kwargs, **keying)
             near = nearest_of(plan, parts)
             return explanation(
-                plan.scope.function, question.key, status="miss", near=near, unkeyed=unkeyed
+                plan.scope.function,
+                question.key,
+                status="miss",
+                near=near,
+                unkeyed=unkeyed,
+                previews=previews_of(plan, near),
             )
     return explanation(
         plan.scope.function,
@@ -51,7 +57,14 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         age=age,
         left=left(plan, entry),
         unkeyed=unkeyed,
+        previews=kept_previews(entry.parts),
     )
+
+
+def previews_of(plan: Plan, near: Near | None) -> dict[str, str]:
+    """What the nearest entry was asked with, where that was kept."""
+    found = plan.store.get(near.key) if near is not None else None
+    return kept_previews(found.parts) if isinstance(found, Entry) else {}
 
 
 def readable(question: Question, entry: Entry) -> bool:

@@ -22,6 +22,7 @@ from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import CacheKey, FunctionKeys, ResultType
 from llmcache.ledger import account_of
+from llmcache.previews import previews
 from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
 from llmcache.store import in_worker, store_of
@@ -209,8 +210,13 @@ class Variant:
 
     def parts(self, plan: Plan, call: Arguments) -> KeptParts:
         """What the key of a call is made of."""
-        parts = self.subject.keys.parts(call.args, call.kwargs, **plan.keying[0])
-        return KeptParts(as_json(parts.call), parts.manifest, as_json(parts.shared))
+        keys = self.subject.keys
+        parts = keys.parts(call.args, call.kwargs, **plan.keying[0])
+        beside: dict[str, str] = {}
+        if plan.settings.previews and not plan.settings.sealing_keys:
+            beside = previews(keys.planner.binder.bind(call.args, call.kwargs))
+        kept = as_json({**parts.call, **beside})
+        return KeptParts(kept, parts.manifest, as_json(parts.shared))
 
     def former(self, plan: Plan, call: Arguments) -> tuple[str, ...]:
         """The digests that the call had under the older encryption keys."""

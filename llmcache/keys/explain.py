@@ -16,6 +16,7 @@ Stored = tuple[str, bytes, str]
 OF_CALLS = ("argument ", "self.", "namespace", "sample", "depends_on[", "key")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHOWN_KEY = 12
+BESIDE = "preview of "  # kept with the parts of a key, and none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def differences(wanted: Mapping[str, str], stored: Mapping[str, str]) -> tuple[s
     """What differs, each as a phrase."""
     found = []
     for name in sorted(wanted.keys() | stored.keys()):
+        if name.startswith(BESIDE):
+            continue
         if name not in stored:
             found.append(f"{name} is new")
         elif name not in wanted:

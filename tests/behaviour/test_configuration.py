@@ -179,3 +179,25 @@ def test_rotated_keys_reach_invalidation_too(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert echo.cache_peek("a") is llmcache.MISSING
+
+
+def test_previews_are_kept_and_shown_only_where_asked_for(monkeypatch, isolated):
+    @cached_structured(version=1)
+    def ask(text: str, api_key: str = "sk-hidden", *, tags: tuple[str, ...] = ()) -> str:
+        return "answer"
+
+    ask("an ordinary question")
+    assert ask.cache_explain("an ordinary question").previews == {}
+    set_environment(monkeypatch, LLMCACHE_PREVIEWS="1")
+    ask("a question " + "x" * 200, tags=("a",))
+    found = ask.cache_explain("a question " + "x" * 200, tags=("a",))
+    assert found.previews == {"text": "a question " + "x" * 68 + "…", "tags": "(tuple)"}
+    other = ask.cache_explain("another", tags=("a",))
+    assert other.differences == ("argument text differs",)
+    assert "a question" in str(other)
+    set_environment(monkeypatch, LLMCACHE_ENCRYPTION_KEY=KEYS[0])
+    ask("a sealed question")
+    written = b"".join(path.read_bytes() for path in isolated.rglob("*") if path.is_file())
+    assert b"a question" in written
+    assert b"sk-hidden" not in written
+    assert b"sealed question" not in written
