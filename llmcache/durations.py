@@ -62,7 +62,8 @@ def parse_duration(value: Duration, *, name: str) -> float:
     if not math.isfinite(seconds):
         raise refused(name, value, "it must be finite; for no limit of time use None")
     if seconds <= 0:
-        raise refused(name, value, "it must be above 0; to switch caching off use mode='off'")
+        hint = "; to switch caching off use mode='off'" if "ttl" in name.lower() else ""
+        raise refused(name, value, f"it must be above 0{hint}")
     return seconds
 
 

@@ -131,7 +131,7 @@ def prepared(
         data = question.mark + dumped.data
         framed = question.plan.framing.pack(data, question.associated)
     except Unstorable as error:
-        question.plan.tally.warn_unstored(question.plan.scope.function, error.path, error.reason)
+        question.plan.tally.warn_unstored(question.plan.scope.function, str(error))
         return None, own
     restored = Answer(dumped.value, data, usage=usage, seconds=seconds)
     return entry_of(question, value, framed, own, parts), restored
@@ -144,14 +144,14 @@ def prepared_items(
     name = question.plan.scope.function
     usage = usage_by(items.plain, items.plain[-1] if items.plain else None)
     if items.unstorable is not None:
-        question.plan.tally.warn_unstored(name, items.unstorable.path, items.unstorable.reason)
+        question.plan.tally.warn_unstored(name, str(items.unstorable))
         return None
     if not worth_keeping(question, items.plain):
         return None
     try:
         framed = question.plan.framing.pack(mark + join(items.dumped), question.associated)
     except Unstorable as error:
-        question.plan.tally.warn_unstored(name, error.path, error.reason)
+        question.plan.tally.warn_unstored(name, str(error))
         return None
     own = Answer(None, usage=usage, seconds=seconds)
     return entry_of(question, items.plain, framed, own, parts)

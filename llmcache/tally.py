@@ -107,11 +107,11 @@ class Tally:
         if not known:
             warnings.warn(text, category, stacklevel=2)
 
-    def warn_unstored(self, function: str, where: str, reason: str) -> None:
+    def warn_unstored(self, function: str, what: str) -> None:
         """A result was returned and not stored."""
         self.warn_once(
             "result",
-            f"A result of {function} was returned but not stored: {where}: {reason}. "
+            f"A result of {function} was returned but not stored: {what}. "
             "Each call of this kind calls the model again. Declare the type that is returned "
             "(a return annotation or response_model=), or register_codec() for a foreign one.",
             UncacheableResultWarning,
@@ -121,8 +121,8 @@ class Tally:
         """The store failed; the call went on."""
         self.warn_once(
             "backend",
-            f"{text} Calls of {function} go on without the cache; further failures are counted "
-            "in cache_info().errors and told as BackendFailure events.",
+            f"{text.rstrip('.')}. Calls of {function} go on without the cache; further failures "
+            "are counted in cache_info().errors and told as BackendFailure events.",
             BackendWarning,
         )
 

@@ -28,7 +28,8 @@ class Unstorable(Exception):  # noqa: N818 - an outcome that the engine handles,
         self.type_name = type_name
 
     def __str__(self) -> str:
-        return f"{self.path or 'the result'} ({self.type_name}): {self.reason}"
+        kind = f" ({self.type_name})" if self.type_name else ""
+        return f"{self.path or 'the result'}{kind}: {self.reason}"
 
     def inside(self, step: str) -> Self:
         """The same refusal, seen from one level further out; `step` is `name` or `[index]`."""

@@ -153,7 +153,7 @@ class InstructorCache(instructor.cache.BaseCache):
         try:
             framed = place.sealed(codec.dump(value).data)
         except Unstorable as error:
-            self.tally.warn_unstored(NAME, error.path, error.reason)
+            self.tally.warn_unstored(NAME, str(error))
             return
         created = place.settings.clock.time()
         expires, _ = lifetime(created, seconds, 0.0, 0.0)
