@@ -37,6 +37,7 @@ class Body:
         own: What is read through the first parameter; it matters where that is an instance or
             class whose method this is.
         whole: Whether that parameter is used in another way than by a known attribute.
+        returned: Whether it is returned.
         assigned: Chains that the body itself assigns.
         left_out: What is read of those, and therefore does not count.
         lookups: See above.
@@ -52,6 +53,7 @@ class Body:
     chains: frozenset[Chain]
     own: frozenset[Chain] = frozenset()
     whole: bool = False
+    returned: bool = False
     assigned: frozenset[Chain] = frozenset()
     left_out: frozenset[Chain] = frozenset()
     lookups: frozenset[tuple[Chain, str | Chain]] = frozenset()
@@ -82,6 +84,7 @@ def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
         chains=frozenset(chains),
         own=frozenset(chain if chain[0] == "super()" else chain[1:] for chain in own),
         whole=reader.whole,
+        returned=reader.returned,
         assigned=frozenset(reader.assigned),
         left_out=frozenset(left_out | own_left_out),
         lookups=frozenset(reader.lookups),

@@ -6,7 +6,7 @@ import contextvars
 import copy
 import os
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
@@ -23,23 +23,22 @@ from llmcache.keys.kinds import (
     is_secret_name,
     label_of,
     named,
-    qualified,
 )
+from llmcache.keys.parsing import Walk, follow_validator
 from llmcache.keys.pieces import BY_BODY, MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
 __all__ = ["Fingerprints"]
 
-Follow = Callable[[types.FunctionType, str], None]
 ALIASES_KEPT = 256
 BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
 
 
-within: contextvars.ContextVar[frozenset[type]] = contextvars.ContextVar(
+within: contextvars.ContextVar[frozenset[int]] = contextvars.ContextVar(
     "within", default=frozenset()
 )
-"""The classes whose code is being read: a constant of theirs may be an instance of one."""
+"""The classes and validators being read: what they hold may lead back to them."""
 
 
 class Fingerprints:
@@ -90,9 +89,9 @@ class Fingerprints:
 
     def of_class(self, kind: type) -> bytes:
         """The code of a project class; nothing within its own constants, where it is known."""
-        if self.pinned or not self.project.owns(kind.__module__) or kind in within.get():
+        if self.pinned or not self.project.owns(kind.__module__) or id(kind) in within.get():
             return b""
-        outer = within.set(within.get() | {kind})
+        outer = within.set(within.get() | {id(kind)})
         try:
             return self.type_reading(kind).digest(self.files)
         finally:
@@ -112,7 +111,7 @@ class Fingerprints:
             if isinstance(kind, type):
                 follower.members.known_class(kind, ())
             else:
-                self.result(kind, reading, follower.function)
+                self.result(kind, reading, follower)
             self.of_types.put(known, reading)
         return reading
 
@@ -158,16 +157,12 @@ class Fingerprints:
 
         return pieces
 
-    def schema(self, kind: Any, reading: Reading, follow: Follow) -> bytes:
+    def schema(self, kind: Any, reading: Reading, walk: Walk) -> bytes:
         """Add the pieces of a type; its outer form is returned."""
         pinned, reading.pinned = reading.pinned, False
 
-        def function(value: Any) -> bytes:
-            plain = function_of(value)
-            if plain is None or not self.project.wrote(plain):
-                return named(plain or value)
-            follow(plain, f"validator {qualified(plain)}")
-            return qualified(plain).encode()
+        def function(value: Any, owner: type | None) -> bytes:
+            return follow_validator(walk, value, owner) + self.told_apart(value)
 
         described = describe_type(
             kind,
@@ -185,9 +180,22 @@ class Fingerprints:
         reading.pinned = pinned
         return described.outer
 
-    def result(self, kind: Any, reading: Reading, follow: Follow) -> None:
+    def told_apart(self, validator: Any) -> bytes:
+        """What one of several validators of one name was made with; empty: nothing."""
+        bare = isinstance(validator, types.FunctionType) and validator.__closure__ is None
+        own = isinstance(getattr(validator, "__self__", None), type)
+        descriptor = isinstance(validator, classmethod | staticmethod)
+        if bare or own or descriptor or id(validator) in within.get():
+            return b""
+        outer = within.set(within.get() | {id(validator)})
+        try:
+            return self.canonical_or_nothing(validator) or b""
+        finally:
+            within.reset(outer)
+
+    def result(self, kind: Any, reading: Reading, walk: Walk) -> None:
         """Add the pieces of a type, its outer form among them."""
-        reading.add("response type", self.schema(kind, reading, follow))
+        reading.add("response type", self.schema(kind, reading, walk))
 
     def canonical_or_nothing(self, value: object) -> bytes | None:
         """The digest of a value, or None where it has no stable form."""

@@ -57,7 +57,8 @@ class Follower:
         self.reading = reading
         self.subject = subject
         self.files = files
-        self.met: dict[tuple[int, bool], object] = {}
+        self.met: dict[tuple[int, int], object] = {}
+        self.parsing: bool = False
         self.watching: set[tuple[int, str]] = set()
         self.members: Members = Members(self)
         self.names: Names = Names(self)
@@ -101,9 +102,10 @@ class Follower:
             label: What it is called.
             own: Whether its `self` is the subject.
         """
-        if (id(function), own) in self.met:
+        met = (id(function), id(self.subject) if own else 0)
+        if met in self.met:
             return
-        self.met[id(function), own] = function
+        self.met[met] = self.met[id(function), 0] = function
         if not self.files and not known(function):
             raise FileNeeded
         body = body_of(function)
@@ -122,7 +124,8 @@ class Follower:
             self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
         self.names.reads(function, body)
         if own and self.subject is not None:
-            self.reading.whole = self.reading.whole or body.whole
+            handed_on = body.whole or (body.returned and not self.parsing)
+            self.reading.whole = self.reading.whole or handed_on
             for chain in sorted(body.own):
                 self.members.own(chain, function)
             for chain in body.left_out:

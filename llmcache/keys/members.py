@@ -32,7 +32,7 @@ class Walk(Protocol):
     values: Values
     reading: Reading
     subject: type | None
-    met: dict[tuple[int, bool], object]
+    met: dict[tuple[int, int], object]
 
     def count(self, label: str, digest: bytes) -> None: ...
     def watch(self, namespace: Mapping[str, Any], name: str) -> object: ...
@@ -55,7 +55,7 @@ class Members:
         if not self.walk.project.owns(kind.__module__):
             self.walk.count(f"name {foreign_name(kind)}", named(kind))
             if self.walk.project.fields_count(kind.__module__):
-                self.walk.values.schema(kind, self.walk.reading, self.walk.function)
+                self.walk.values.schema(kind, self.walk.reading, self.walk)
             return
         if rest and self.class_attribute(kind, rest):
             return
@@ -84,7 +84,7 @@ class Members:
         if (id(kind), False) in self.walk.met:
             return
         self.walk.met[id(kind), False] = kind
-        self.walk.values.schema(kind, self.walk.reading, self.walk.function)
+        self.walk.values.schema(kind, self.walk.reading, self.walk)
         for base in kind.__mro__:
             if self.walk.project.owns(base.__module__):
                 for name, method in methods_of(base):

@@ -153,10 +153,8 @@ class Values(Protocol):
     def variable(self, name: str) -> Live:
         """The piece of an environment variable."""
 
-    def schema(
-        self, kind: Any, reading: Reading, function: Callable[[types.FunctionType, str], None]
-    ) -> bytes:
-        """Add the pieces of a type, its validators by `function`; returns its outer form."""
+    def schema(self, kind: Any, reading: Reading, walk: Any) -> bytes:
+        """Add the pieces of a type, its validators by the `walk`; returns its outer form."""
 
 
 def framed_piece(name: str, digest: bytes) -> bytes:

@@ -139,7 +139,7 @@ class Planner:
             reading.secret_parameters = body_of(self.plain).secret_parameters
         declared = self.declaration.fixed()
         if declared is not None:
-            references.result(declared, reading, follower.function)
+            references.result(declared, reading, follower)
         left_out = {*self.ignored, *reading.secret_parameters}
         if kind is not None and not reading.whole:
             left_out.add(self.binder.names[0])

@@ -67,6 +67,7 @@ class Reader(ast.NodeVisitor):
         self.chains: set[Chain] = set()
         self.own: set[Chain] = set()
         self.whole: bool = False
+        self.returned: bool = False
         self.assigned: set[Chain] = set()
         self.lookups: set[tuple[Chain, str | Chain]] = set()
         self.computed: set[Chain] = set()
@@ -111,6 +112,12 @@ class Reader(ast.NodeVisitor):
             if isinstance(below, ast.Subscript):
                 self.visit(below.slice)
             below = below.value
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if isinstance(node.value, ast.Name) and node.value.id == self.first:
+            self.returned = True
+        else:
+            self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """What a local name stands for counts where the name is used."""

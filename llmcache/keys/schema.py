@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import hashlib
 import inspect
 import types
@@ -42,14 +41,15 @@ class Describer:
     """One walk over a type.
 
     Attributes:
-        function: A function's fingerprint, for validators and default factories.
+        function: A function's fingerprint, for validators and default factories, given the class
+            that it stands in.
         value: A plain value's canonical bytes, or None where it has none.
         by_fields: Whether a class counts by its fields or, as an SDK's own, by its name.
         pieces: What was found, by the words that an explanation uses.
         met: The classes met so far, with the label of each.
     """
 
-    function: Callable[[Any], bytes]
+    function: Callable[[Any, type | None], bytes]
     value: Callable[[Any], bytes | None]
     by_fields: Callable[[type], bool]
     pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
@@ -113,7 +113,7 @@ class Describer:
 
     def validators(self, kind: type) -> Iterator[bytes]:
         for name, function in validators_of(kind):
-            yield framed(name, self.function(function))
+            yield framed(name, self.function(function, kind))
 
     def composed(self, kind: Any, origin: Any) -> bytes:
         """`list[X]`, `X | Y`, `Literal[...]`: the origin and what is between the brackets."""
@@ -150,8 +150,8 @@ class Describer:
             return framed(type(value).__name__, *map(self.anything, value))
         if isinstance(value, dict):
             return framed("dict", *(self.anything(item) for pair in value.items() for item in pair))
-        if isinstance(value, functools.partial | types.MethodType) or inspect.isroutine(value):
-            return framed("function", self.function(value))
+        if callable(value) and not has_own_parts(value) and typing.get_origin(value) is None:
+            return framed("function", self.function(value, None))
         encoded = None if has_own_parts(value) else self.value(value)
         return self.parts(value) if encoded is None else framed("value", encoded)
 
@@ -169,7 +169,7 @@ class Describer:
 def describe_type(
     kind: Any,
     *,
-    function: Callable[[Any], bytes],
+    function: Callable[[Any, type | None], bytes],
     value: Callable[[Any], bytes | None],
     by_fields: Callable[[type], bool],
 ) -> Described:
