@@ -23,12 +23,14 @@ NOT_STATE = frozenset({"__dict__", "__weakref__", "__orig_class__"})
 def module_name(name: str) -> str:
     """The name of a module by which it can be imported.
 
-    `python -m app` and `import app` give one name. A script has no such name and stays `__main__`.
+    `python -m app` and `import app` give one name. A script has no such name and is `__main__`, in
+    a worker process too, where multiprocessing gives it another one.
     """
-    if name != "__main__":
+    if name not in {"__main__", "__mp_main__"}:
         return name
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return spec.name if spec is not None else name
+    main = sys.modules.get(name) or sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    return spec.name if spec is not None else "__main__"
 
 
 def class_name(kind: type) -> str:

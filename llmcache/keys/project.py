@@ -24,14 +24,14 @@ INSTALLED = ("site-packages", "dist-packages")
 SDKS = frozenset({"openai", "anthropic", "instructor", "pydantic", "pydantic_core"})
 
 
-def main_names() -> tuple[str, str]:
-    """What stands for `__main__`, in words and in keys.
+def main_names(name: str) -> tuple[str, str]:
+    """What stands for `__main__`, or for what a worker process calls it, in words and in keys.
 
     It is the name that it is imported by, so that `python -m app` and `import app` agree. A script
     is called by its file, and in keys by its place too, so that two of one name stay apart. At a
     prompt there is neither, and the name stays.
     """
-    main = sys.modules.get("__main__")
+    main = sys.modules.get(name) or sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return str(spec.name), str(spec.name)
@@ -51,12 +51,12 @@ def script_names(file: str) -> tuple[str, str]:
 
 def shown_module(name: str | None) -> str:
     """The name of a module in explanations."""
-    return main_names()[0] if name in MAIN else name or "<unknown>"
+    return main_names(name)[0] if name in MAIN else name or "<unknown>"
 
 
 def module_identity(name: str | None) -> str:
     """The name of a module in keys."""
-    return main_names()[1] if name in MAIN else name or "<unknown>"
+    return main_names(name)[1] if name in MAIN else name or "<unknown>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,32 @@ def test_two_scripts_with_a_function_of_one_name_do_not_share(tmp_path: Path) ->
     assert run_script(tmp_path, str(Path("one") / "app.py")) == printed[0]
 
 
+POOL = dedent("""
+    import dataclasses, multiprocessing
+    from llmcache.keys.key import FunctionKeys
+    @dataclasses.dataclass
+    class Doc:
+        text: str
+    def extract(doc):
+        return ask(doc.text)
+    keys = FunctionKeys(extract)
+    def digest(text):
+        return keys.digest((Doc(text),), {})
+    if __name__ == "__main__":
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            print(digest("x"), *pool.map(digest, ["x"]))
+""")
+
+
+@pytest.mark.parametrize("command", [("app.py",), ("-m", "app")])
+def test_the_workers_of_a_spawned_pool_share_the_keys_of_the_script(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(POOL, encoding="utf-8")
+    parent, child = run_script(tmp_path, *command)
+    assert child == parent
+
+
 def test_an_installed_application_sees_edits_of_its_own_helpers_and_of_no_others(
     tmp_path: Path,
 ) -> None:
