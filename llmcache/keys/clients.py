@@ -11,11 +11,12 @@ import contextlib
 import enum
 import functools
 import hashlib
-import operator
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from llmcache.keys.kinds import is_secret_name
 
 __all__ = ["client_digest", "client_facts", "is_client"]
 
@@ -45,6 +46,7 @@ PASSED_BY = frozenset({
 """Defaults of an Instructor client that change no answer."""
 
 
+UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
 CONTAINERS = ("kwargs", "_custom_headers", "_custom_query")
 digests: dict[int, tuple[weakref.ref[Any], list[object], bytes]] = {}
 kinds: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
@@ -65,7 +67,7 @@ def client_digest(value: object) -> bytes | None:
     if known is not None:
         reference, held, found = known
         now = held_by(value)
-        if reference() is value and len(now) == len(held) and all(map(operator.is_, now, held)):
+        if reference() is value and len(now) == len(held) and all(map(same, now, held)):
             return found
     facts = client_facts(value)
     if facts is None:
@@ -75,6 +77,11 @@ def client_digest(value: object) -> bytes | None:
         forget = functools.partial(forgotten, id(value))
         digests[id(value)] = (weakref.ref(value, forget), held_by(value), found)
     return found
+
+
+def same(one: object, other: object) -> bool:
+    """Whether it is the very object; of containers, which are held as text, the same text."""
+    return one is other or (type(one) is str and type(other) is str and one == other)
 
 
 def forgotten(address: int, reference: object) -> None:
@@ -91,7 +98,8 @@ def held_by(value: Any) -> list[object]:
     for name in CONTAINERS:
         container = own.get(name)
         if container:
-            held += container.values()
+            items = container.values()
+            held += [item if type(item) in UNCHANGING else stable_text(item) for item in items]
     inner = own.get("client") or own.get("_client")
     if type(inner).__module__.partition(".")[0] in RAW:
         held += held_by(inner)
@@ -162,6 +170,12 @@ def raw_facts(client: Any) -> Iterator[tuple[str, str]]:
     """A client of an SDK."""
     yield "class", class_name(client).removeprefix("Async")
     yield "base url", plain_url(getattr(client, "base_url", None))
+    asked = dict(parse_qsl(urlsplit(str(getattr(client, "base_url", ""))).query))
+    given_query = getattr(client, "_custom_query", None)
+    asked.update(given_query if isinstance(given_query, Mapping) else {})
+    for name, said in asked.items():
+        if str(name).lower() not in HEADERS and not is_secret_name(str(name)):
+            yield f"query {name}", stable_text(said)
     for source in ("_custom_headers", "_custom_query"):
         given = getattr(client, source, None)
         if isinstance(given, Mapping):

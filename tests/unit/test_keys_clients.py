@@ -27,12 +27,15 @@ UNSEEN: list[dict[str, Any]] = [
     {"default_headers": {"Authorization": "Bearer sk", "X-Trace": "1"}},
     {"base_url": "https://API.openai.com/v1/"},
     {"base_url": "https://user:sk-one@api.openai.com/v1"},
+    {"default_query": {"access_token": "sk"}},
 ]
 SEEN: list[dict[str, Any]] = [
     {"base_url": "http://localhost:8000/v1"},
     {"organization": "org"},
     {"project": "pro"},
     {"default_query": {"api-version": "2024"}},
+    {"default_query": {"route": "a"}},
+    {"base_url": "https://api.openai.com/v1?route=a"},
 ]
 
 
@@ -121,6 +124,13 @@ def test_a_client_that_is_changed_is_looked_at_again() -> None:
     assert client_digest(client) not in {before, changed}
     client.kwargs["temperature"] = 1
     assert client_digest(client) not in {before, changed}
+
+
+def test_a_default_of_a_client_that_is_changed_in_place_is_looked_at_again() -> None:
+    client = instructor.from_openai(raw(), extra_body={"route": "a"})
+    before = client_digest(client)
+    client.kwargs["extra_body"]["route"] = "b"
+    assert client_digest(client) != before
 
 
 def test_a_client_is_forgotten_when_it_is_gone() -> None:
