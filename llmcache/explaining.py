@@ -49,6 +49,7 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
                 near=near,
                 unkeyed=unkeyed,
                 previews=previews_of(plan, near),
+                mode=plan.settings.mode.value,
             )
     return explanation(
         plan.scope.function,
@@ -58,6 +59,7 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         left=left(plan, entry),
         unkeyed=unkeyed,
         previews=kept_previews(entry.parts),
+        mode=plan.settings.mode.value,
     )
 
 

@@ -16,6 +16,10 @@ Stored = tuple[str, bytes, str]
 OF_CALLS = ("argument ", "self.", "namespace", "sample", "depends_on[", "key")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SHOWN_KEY = 12
+BY_MODE = {
+    "off": "mode off: the function is called all the same, and nothing is stored",
+    "refresh": "mode refresh: the function is called all the same, and its result stored anew",
+}
 BESIDE = "preview of "  # kept with the parts of a key, and none of them
 
 
@@ -41,6 +45,7 @@ class Explanation:
         differences: What differs from that one.
         unkeyed: What the function reads and no key can see.
         previews: Short previews of arguments, where the user turned them on.
+        mode: What the cache is told to do; beside `"on"` it decides more than what is stored.
     """
 
     function: str
@@ -52,9 +57,11 @@ class Explanation:
     differences: tuple[str, ...] = ()
     unkeyed: tuple[str, ...] = ()
     previews: Mapping[str, str] = field(default_factory=dict)
+    mode: str = "on"
 
     def __str__(self) -> str:
         lines = [f"{self.function} {self.key[:SHOWN_KEY]}: {self.headline()}"]
+        lines += [f"  {BY_MODE[self.mode]}"] if self.mode in BY_MODE else []
         lines += [f"  {difference}" for difference in self.differences]
         lines += [f"  argument {name} = {shown}" for name, shown in self.previews.items()]
         if self.unkeyed:
@@ -66,6 +73,8 @@ class Explanation:
         if self.status == "miss":
             if self.nearest is None:
                 return "miss; nothing is stored for this function"
+            if not self.differences:
+                return "miss; what was stored for this very call has expired or cannot be read"
             return (
                 f"miss; the nearest entry is {self.nearest[:SHOWN_KEY]}, from which this differs:"
             )
@@ -171,6 +180,7 @@ def explanation(  # noqa: PLR0913 - they are the options of one call
     near: Near | None = None,
     unkeyed: Iterable[str] = (),
     previews: Mapping[str, str] | None = None,
+    mode: str = "on",
 ) -> Explanation:
     """An explanation; `near` counts on a miss only."""
     near = near if status == "miss" else None
@@ -184,4 +194,5 @@ def explanation(  # noqa: PLR0913 - they are the options of one call
         near.differences if near else (),
         tuple(unkeyed),
         previews or {},
+        mode,
     )

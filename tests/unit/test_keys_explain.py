@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from llmcache.keys.explain import Near, explanation, nearest
 from llmcache.keys.key import KeyParts
 
@@ -77,3 +79,14 @@ def test_hits_tell_their_age_and_what_is_left() -> None:
     assert expired.differences == ()
     nothing = explanation("f", key, status="miss")
     assert nothing.headline() == "miss; nothing is stored for this function"
+
+
+def test_an_entry_of_the_very_key_has_expired_or_is_unreadable() -> None:
+    found = explanation("app.f", "k" * 64, status="miss", near=Near("k" * 64, ()))
+    assert str(found).endswith("what was stored for this very call has expired or cannot be read")
+
+
+@pytest.mark.parametrize("mode", ["off", "refresh"])
+def test_what_a_mode_does_is_said(mode: str) -> None:
+    found = explanation("app.f", "k" * 64, status="hit", age=1.0, mode=mode)
+    assert f"mode {mode}: the function is called all the same" in str(found)
