@@ -59,10 +59,10 @@ class Fingerprints:
         self.of_objects: Remembered[dict[frozenset[Chain], Reading]] = Remembered()
         self.aliases: dict[Any, Any] = {}
 
-    def without_files(self) -> Fingerprints:
-        """The same, sharing all that is known, where no file may be read."""
-        other = copy.copy(self)
-        other.files = False
+    def at(self, files: bool) -> Fingerprints:  # noqa: FBT001 - as `Live`
+        """The same, sharing all that is known, where files may be read or may not."""
+        other = self if self.files is files else copy.copy(self)
+        other.files = files
         return other
 
     def follower(self, reading: Reading, subject: type | None = None) -> Follower:
@@ -138,7 +138,7 @@ class Fingerprints:
             yield label, client_digest(value) or b"none"
 
         def pieces(files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
-            return self.value_pieces(label, value, rests, files=files)
+            return self.at(files).value_pieces(label, value, rests, files=files)
 
         if is_client(value):
             return client

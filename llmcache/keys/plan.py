@@ -117,7 +117,7 @@ class Planner:
         self.references: Fingerprints = Fingerprints(
             Project(module.partition(".")[0], tuple(project)), pinned=self.version is not None
         )
-        self.quick: Fingerprints = self.references.without_files()
+        self.quick: Fingerprints = self.references.at(files=False)
         self.plans.clear()
         self.only, self.project = None, project
 
