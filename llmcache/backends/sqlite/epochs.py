@@ -73,8 +73,8 @@ def forget(raw: sqlite3.Connection, now: float, limit: int) -> None:
     for what, scope, number in old:
         raw.execute(
             """INSERT INTO invalidation (what, scope, number, forgotten, at)
-            VALUES (?1, ?1, 0, ?2, ?3)
+            VALUES (?, ?, 0, ?, ?)
             ON CONFLICT (what) DO UPDATE SET forgotten = max(forgotten, excluded.forgotten)""",
-            (scope, number, now),
+            (scope, scope, number, now),
         )
         raw.execute("DELETE FROM invalidation WHERE what = ?", (what,))
