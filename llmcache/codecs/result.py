@@ -15,6 +15,9 @@ from llmcache.codecs.proof import Proof
 
 __all__ = ["Dumped", "ResultCodec", "result_codec"]
 
+MOST_ATTEMPTS = 5
+"""How often a dump is tried while other threads keep making classes of the same name."""
+
 TABLES = 256  # tables of shapes whose builders are kept; a function's results have a few
 CODECS = 512
 
@@ -51,9 +54,24 @@ class ResultCodec:
     def dump(self, value: Any) -> Dumped:
         """Encode, restore and compare.
 
+        Another thread's class of the same name and fields may be seen last just in between; then
+        it is done once more.
+
         Raises:
             Unstorable: Where a part has no stored form or would come back different.
         """
+        seen = self.catalogue.seen
+        for _ in range(MOST_ATTEMPTS - 1):
+            revision = seen.revision
+            try:
+                return self.proven(value)
+            except Unstorable:
+                if seen.revision == revision:
+                    raise
+        return self.proven(value)
+
+    def proven(self, value: Any) -> Dumped:
+        """As `dump`, once."""
         try:
             data = encode(value, self.catalogue)
             restored = self.load(data)
