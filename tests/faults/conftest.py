@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,6 +17,17 @@ import pytest
 WORKER = Path(__file__).with_name("sqlite_worker.py")
 PATIENCE = 120
 """Seconds after which a process of a test counts as hung; no test depends on it being short."""
+
+
+SKIPPED = pytest.StashKey[bool]()
+"""Whether a test was skipped, which a fixture cannot see otherwise when it ends."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    item.stash[SKIPPED] = item.stash.get(SKIPPED, False) or report.skipped
+    return report
 
 
 @dataclass
@@ -47,9 +58,11 @@ class Tally:
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Tally]:
-    """Counts for this test; printed at its end, and all must be well."""
+    """Counts for this test; printed at its end, and all must be well, unless it was skipped."""
     tally = Tally(request.node.name)
     yield tally
+    if request.node.stash.get(SKIPPED, False):
+        return
     with capsys.disabled():
         print(f"\n  {tally}", end="")  # noqa: T201 - the report that was asked for
     assert tally.well(), str(tally)
