@@ -135,6 +135,8 @@ def wheel(session: nox.Session) -> None:
     """Use the built wheel: first bare, then with all extras under the unit tests."""
     (made,) = ROOT.glob("dist/*.whl")
     outside = {"PYTHONSAFEPATH": "1", "LLMCACHE_DIR": session.create_tmp()}
+    # Below the checkout, pytest within the tests would go by the checkout's settings.
+    session.env.pop("TMPDIR")
     session.install(str(made))
     session.run("python", "tests/smoke/bare_install.py", env=outside)
     session.install(f"{made}[dev]")
