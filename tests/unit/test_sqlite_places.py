@@ -18,8 +18,8 @@ ENTRY = Entry(b"answer", Scope("", "shop.extract"), 1.0)
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each of some umasks."""
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Each of some umasks, set once the test has its own directory."""
     before = os.umask(request.param)
     yield
     os.umask(before)
