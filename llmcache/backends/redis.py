@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
 from llmcache.backends.redis_address import (
     Client,
-    failures_of,
     is_async,
     is_cluster,
     read_url,
@@ -17,6 +16,7 @@ from llmcache.backends.redis_address import (
 from llmcache.backends.redis_breaker import Breaker
 from llmcache.backends.redis_clients import Clients, GivenClients, OwnClients
 from llmcache.backends.redis_dialogues import Dialogues
+from llmcache.backends.redis_failures import failures_of
 from llmcache.backends.redis_health import ServerHealth, ask_health
 from llmcache.backends.redis_ledger import ServerLedger
 from llmcache.backends.redis_steps import Names
@@ -67,15 +67,15 @@ class RedisBackend(ServerLedger, BackendBase):
         if isinstance(url_or_client, str):
             address = read_url(url_or_client)
             prefix, timeout = address.prefix or prefix, address.timeout or timeout
-            clients, shown = OwnClients(address, timeout), address.shown
-            known: object = clients.for_thread()
+            own = OwnClients(address, timeout)
+            clients, shown, known = own, address.shown, own.lines.make()
         else:
             known, shown = url_or_client, where_is(url_or_client)
             sync, asyncio = sorted_by_colour(url_or_client, async_client)
             clients = GivenClients(sync, asyncio)
         check_prefix(prefix)
         self.shown = f"{shown}?prefix={prefix}"
-        self.wire = Wire(clients, failures_of(known), Breaker(clock), timeout, self.shown)
+        self.wire = Wire(clients, failures_of(type(known)), Breaker(clock), timeout, self.shown)
         self.names = Names(prefix)
         self.say = Dialogues(self.names, clock, cluster=is_cluster(known))
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from llmcache.backends.address import whole_number
+from llmcache.backends.redis_lines import AsyncLines, Callbacks, Lines
 from llmcache.durations import parse_duration
 from llmcache.errors import ConfigurationError
 
-__all__ = ["Address", "Client", "failures_of", "is_async", "is_cluster", "read_url", "where_is"]
+__all__ = ["Address", "Client", "is_async", "is_cluster", "read_url", "where_is"]
 
 SCHEMES = ("redis", "rediss", "unix")
 ALLOWED_URL = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket?db=0"
 MAX_CONNECTIONS = 32
 """Sockets a process opens, for each event loop and for its threads together."""
-
-FAILURES = {"redis": "RedisError", "valkey": "ValkeyError"}
-"""The client libraries, and what each calls the root of its errors."""
 
 
 class Client(Protocol):
@@ -47,48 +47,53 @@ class Address:
         shown: For people: without user, password and options.
         prefix: What the URL's query says, or None.
         timeout: As `prefix`, in seconds.
+        connections: How many there may be, for each event loop and for all threads together.
     """
 
     url: str
     shown: str
     prefix: str | None = None
     timeout: float | None = None
+    connections: int = MAX_CONNECTIONS
 
-    def pool(self, timeout: float) -> Any:
-        """A pool of connections for threads, none of them open yet."""
+    def lines(self, timeout: float) -> Lines:
+        """Connections for threads, none of them open yet.
+
+        Raises:
+            ConfigurationError: For options that a connection does not take.
+        """
         redis = library()
-        return self.checked(
-            redis.BlockingConnectionPool,
-            redis.retry.Retry,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-        )
+        options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        make = self.maker(redis.ConnectionPool, redis.retry.Retry, options)
+        return Lines(make, shapes(redis), self.connections, timeout)
 
-    def async_pool(self) -> Any:
-        """A pool of connections for one event loop; the caller bounds what it waits for them."""
+    def async_lines(self) -> AsyncLines:
+        """As `lines`, for the running event loop; the caller bounds what an exchange takes."""
         redis = library()
-        return self.checked(
-            redis.asyncio.BlockingConnectionPool,
-            redis.asyncio.retry.Retry,
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-        )
+        options = {"socket_timeout": None, "socket_connect_timeout": None}
+        make = self.maker(redis.asyncio.ConnectionPool, redis.asyncio.retry.Retry, options)
+        return AsyncLines(make, shapes(redis), self.connections)
 
-    def checked(self, pool_type: Any, retry_type: Any, **options: Any) -> Any:
-        """The pool, once its options have proved to be ones that a connection takes.
+    def maker(
+        self, pool_type: Any, retry_type: Any, options: Mapping[str, float | None]
+    ) -> Callable[[], Any]:
+        """What makes a connection, once its options have proved to be ones that it takes.
 
         RESP2 and no retry are asked for, whatever the defaults of the installed release are.
         """
         retry = retry_type(library().backoff.NoBackoff(), 0)
-        options |= {"retry": retry, "protocol": 2, "max_connections": MAX_CONNECTIONS}
         try:
-            pool = pool_type.from_url(self.url, **options)
-            pool.connection_class(**pool.connection_kwargs)
+            pool = pool_type.from_url(self.url, **options, retry=retry, protocol=2)
+            make = partial(pool.connection_class, **pool.connection_kwargs)
+            make()
         except (TypeError, ValueError) as error:
             raise refused(self.shown, str(error)) from None
-        return pool
+        return make
+
+
+def shapes(redis: Any) -> Callbacks:
+    """What redis-py makes of the replies to some commands, by command."""
+    return dict(redis.Redis(protocol=2).response_callbacks)
 
 
 def read_url(url: str) -> Address:
@@ -102,6 +107,7 @@ def read_url(url: str) -> Address:
         raise refused(url.partition(":")[0] + "://...", f"{parts.scheme!r} is not a Redis scheme")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     prefix, timeout = query.pop("prefix", None), query.pop("timeout", None)
+    connections = query.pop("max_connections", None)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
     return Address(
@@ -109,6 +115,7 @@ def read_url(url: str) -> Address:
         shown,
         prefix,
         None if timeout is None else parse_duration(timeout, name="timeout"),
+        MAX_CONNECTIONS if connections is None else whole_number(connections),
     )
 
 
@@ -155,16 +162,6 @@ def where_is(client: object) -> str:
     if "host" in known:
         return f"redis://{known['host']}:{known.get('port', 6379)}/{known.get('db') or 0}"
     return type(client).__qualname__
-
-
-def failures_of(client: object) -> tuple[type[Exception], ...]:
-    """What the client raises when the server fails: its library's root, and the system's own."""
-    for base in type(client).__mro__:
-        name = base.__module__.partition(".")[0]
-        if name in FAILURES:
-            root = getattr(sys.modules[f"{name}.exceptions"], FAILURES[name])
-            return (root, OSError, EOFError, RuntimeError)
-    return (OSError, EOFError, RuntimeError)
 
 
 def refused(value: str, why: str) -> ConfigurationError:

@@ -1,4 +1,4 @@
-"""The clients of one backend: one for all threads, one for each event loop, anew in a child.
+"""The ways to a server: one for all threads, one for each event loop, anew in a child.
 
 What was passed in is the caller's: it is used, never closed. What is opened here is closed here,
 that of an event loop with the loop at the latest.
@@ -13,7 +13,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from llmcache.backends.forks import forkable
-from llmcache.backends.redis_address import Address, Client, library
+from llmcache.backends.redis_address import Address, Client
+from llmcache.backends.redis_given import AsyncGivenServer, GivenServer
+from llmcache.backends.redis_lines import AsyncLines, Lines
 from llmcache.errors import ConfigurationError
 
 __all__ = ["Clients", "GivenClients", "OwnClients"]
@@ -22,17 +24,17 @@ Loop = asyncio.AbstractEventLoop
 
 
 class Clients:
-    """Where a driver gets its client from."""
+    """Where a driver gets its way to the server from."""
 
     native = True
-    """Whether there is a client for event loops; else the sync one is driven in a thread."""
+    """Whether there is a way for event loops; else the sync one is driven in a thread."""
 
-    def for_thread(self) -> Client:
-        """The client for calls that block."""
+    def for_thread(self) -> Lines | GivenServer:
+        """The way for calls that block."""
         raise NotImplementedError
 
-    async def for_loop(self) -> Client:
-        """The client for the running event loop."""
+    async def for_loop(self) -> AsyncLines | AsyncGivenServer:
+        """The way for the running event loop."""
         raise NotImplementedError
 
     def loop_for_threads(self) -> Loop | None:
@@ -50,19 +52,19 @@ class GivenClients(Clients):
     """Clients that the caller opened, of one colour or both."""
 
     def __init__(self, client: Client | None, async_client: Client | None) -> None:
-        self.client = client
-        self.async_client = async_client
+        self.client = None if client is None else GivenServer(client)
+        self.async_client = None if async_client is None else AsyncGivenServer(async_client)
         self.native = async_client is not None
         self.loop: weakref.ref[Loop] | None = None
 
-    def for_thread(self) -> Client:
+    def for_thread(self) -> GivenServer:
         """As `Clients.for_thread`."""
         if self.client is None:
             raise ConfigurationError(
                 "This RedisBackend was given an asyncio client only, and a sync function asks it: "
                 "pass a URL, or a sync client as well, RedisBackend(client, async_client=...).",
                 name="backend",
-                value=type(self.async_client).__qualname__,
+                value="an asyncio client",
                 allowed="a URL, which serves both kinds of functions",
             )
         return self.client
@@ -72,7 +74,7 @@ class GivenClients(Clients):
         loop = None if self.client is not None or self.loop is None else self.loop()
         return loop if loop is not None and loop.is_running() and not runs_here(loop) else None
 
-    async def for_loop(self) -> Client:
+    async def for_loop(self) -> AsyncGivenServer:
         """As `Clients.for_loop`; a client belongs to the first loop that uses it."""
         loop = asyncio.get_running_loop()
         if self.loop is None or self.loop() is None:
@@ -82,7 +84,7 @@ class GivenClients(Clients):
                 "The asyncio client of this RedisBackend belongs to another event loop: pass a "
                 "URL, and each loop gets a client of its own.",
                 name="backend",
-                value=type(self.async_client).__qualname__,
+                value="an asyncio client",
                 allowed="a URL, which serves any number of loops",
             )
         return self.async_client
@@ -98,15 +100,15 @@ def runs_here(loop: Loop) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """A client of an event loop, and the generator that closes it with the loop."""
+    """The connections of an event loop, and the generator that closes them with the loop."""
 
     loop: Loop
-    client: Client
-    keeper: AsyncGenerator[Client]
+    lines: AsyncLines
+    keeper: AsyncGenerator[AsyncLines]
 
 
 held: set[Kept] = set()
-"""All of this process: a client outlives a backend that is dropped before its loop ends."""
+"""All of this process: connections outlive a backend that is dropped before their loop ends."""
 
 inherited: list[object] = []
 """What the parent of this process opened: not even collected, for closing an asyncio socket would
@@ -114,7 +116,7 @@ take it out of the poll set that both processes share."""
 
 
 class OwnClients(Clients):
-    """Clients opened from a URL when first needed."""
+    """Connections by a URL, opened when first needed."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
@@ -125,49 +127,48 @@ class OwnClients(Clients):
     def begin(self) -> None:
         """No connections yet."""
         self.lock = threading.Lock()
-        self.pool = self.address.pool(self.timeout)
-        self.client: Client = library().Redis(connection_pool=self.pool)
+        self.lines: Lines = self.address.lines(self.timeout)
         self.by_loop: dict[Loop, Kept] = {}
 
-    def for_thread(self) -> Client:
+    def for_thread(self) -> Lines:
         """As `Clients.for_thread`."""
-        return self.client
+        return self.lines
 
-    async def for_loop(self) -> Client:
+    async def for_loop(self) -> AsyncLines:
         """As `Clients.for_loop`."""
         loop = asyncio.get_running_loop()
         kept = self.by_loop.get(loop)
         if kept is not None:
-            return kept.client
-        keeper = self.client_until_closed()
-        client = await anext(keeper)
-        kept = Kept(loop, client, keeper)
+            return kept.lines
+        keeper = self.lines_until_closed()
+        kept = Kept(loop, await anext(keeper), keeper)
         with self.lock:
             self.by_loop = {
                 other: kept for other, kept in self.by_loop.items() if not other.is_closed()
             }
             self.by_loop[loop] = kept
         hold(kept)
-        return client
+        return kept.lines
 
-    async def client_until_closed(self) -> AsyncGenerator[Client]:
-        """A new client, suspended until it is closed, by `aclose` or by the end of the loop.
+    async def lines_until_closed(self) -> AsyncGenerator[AsyncLines]:
+        """New connections, suspended until they are closed, by `aclose` or by the end of the loop.
 
         `asyncio.run` closes the generators of a loop before the loop: the one moment at which its
         sockets can be closed without the user's help.
         """
-        pool = self.address.async_pool()
+        lines = self.address.async_lines()
         try:
-            yield library().asyncio.Redis(connection_pool=pool)
+            yield lines
         finally:
-            await pool.disconnect()
+            await lines.close()
 
     def close(self) -> None:
         """As `Clients.close`; in loops that run it is done soon, in others when they end."""
-        self.pool.disconnect()
         with self.lock:
+            ended, self.lines = self.lines, self.address.lines(self.timeout)
             running = [loop for loop in self.by_loop if loop.is_running()]
             ending = [(loop, self.by_loop.pop(loop)) for loop in running]
+        ended.close()
         for loop, kept in ending:
             asyncio.run_coroutine_threadsafe(end(kept), loop)
 
@@ -181,13 +182,13 @@ class OwnClients(Clients):
 
     def forked(self) -> None:
         """As `Forkable.forked`: the child opens its own."""
-        inherited.append((self.client, self.by_loop, set(held)))
+        inherited.append((self.lines, self.by_loop, set(held)))
         held.clear()
         self.begin()
 
 
 def hold(kept: Kept) -> None:
-    """Keep a client until its loop has ended."""
+    """Keep connections until their loop has ended."""
     for other in tuple(held):
         if other.loop.is_closed():
             held.discard(other)
@@ -195,6 +196,6 @@ def hold(kept: Kept) -> None:
 
 
 async def end(kept: Kept) -> None:
-    """Let the generator close its client."""
+    """Let the generator close the connections."""
     held.discard(kept)
     await kept.keeper.aclose()

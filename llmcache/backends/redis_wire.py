@@ -12,18 +12,17 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from llmcache.backends.patience import remaining
-from llmcache.backends.redis_address import Client, is_cluster
 from llmcache.backends.redis_breaker import Breaker
 from llmcache.backends.redis_clients import Clients
-from llmcache.backends.redis_steps import BATCH, Batch, Command, Dialogue, Run, Scan, Step
+from llmcache.backends.redis_failures import is_foreign, is_reply, is_unknown_script
+from llmcache.backends.redis_given import AsyncGivenServer, GivenServer
+from llmcache.backends.redis_lines import AsyncLines, Lines
+from llmcache.backends.redis_steps import Batch, Command, Dialogue, Run, Scan, Step, Words
 from llmcache.errors import BackendUnavailableError
 
 __all__ = ["Wire"]
 
 Answer = TypeVar("Answer")
-
-AS_BYTES: dict[str, Any] = {"NEVER_DECODE": []}
-"""redis-py's option for one command: bytes, also from a client that decodes its replies."""
 
 BUSY_LOOP = 0.05
 """Seconds by which an alarm comes late when the event loop, not the server, was slow."""
@@ -86,9 +85,9 @@ class Wire:
     def ask(self, operation: str, step: Step) -> Any:
         """Carry one step."""
         self.admit(operation)
-        client = self.clients.for_thread()
+        server = self.clients.for_thread()
         try:
-            reply = self.asked(client, step)
+            reply = ask(server, step)
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
@@ -97,31 +96,13 @@ class Wire:
     async def aask(self, operation: str, step: Step) -> Any:
         """As `ask`, async."""
         seconds = self.admit(operation)
-        client = await self.clients.for_loop()
+        server = await self.clients.for_loop()
         try:
-            reply = await within(seconds, self.aasked(client, step))
+            reply = await within(seconds, aask(server, step))
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
         return reply
-
-    def asked(self, client: Client, step: Step) -> Any:
-        """The reply, over a new connection where the one from the pool was dead already."""
-        try:
-            return ask(client, step)
-        except self.failures as error:
-            if not is_cut(error):
-                raise
-            return ask(client, step)
-
-    async def aasked(self, client: Client, step: Step) -> Any:
-        """As `asked`, async."""
-        try:
-            return await aask(client, step)
-        except self.failures as error:
-            if not is_cut(error):
-                raise
-            return await aask(client, step)
 
     def admit(self, operation: str) -> float:
         """Seconds that the step may take.
@@ -161,54 +142,48 @@ class Wire:
         )
 
 
-def ask(client: Client, step: Step) -> Any:
-    """Carry one step with a sync client."""
+def ask(server: Lines | GivenServer, step: Step) -> Any:
+    """Carry one step."""
     match step:
         case Command():
-            return client.execute_command(*step.words, **AS_BYTES)
+            return server.one(step.words)
         case Run():
             try:
-                return client.execute_command(*by_sha(step), **AS_BYTES)
+                return server.one(by_sha(step))
             except Exception as error:
                 if not is_unknown_script(error):
                     raise
-                return client.execute_command(*by_text(step), **AS_BYTES)
+                return server.one(by_text(step))
         case Batch():
-            pipeline = client.pipeline(transaction=step.atomic)
-            for words in step.commands:
-                pipeline.execute_command(*words, **AS_BYTES)
-            return whole(pipeline.execute(raise_on_error=step.atomic))
+            return whole(server.many(step.commands, atomic=step.atomic))
         case Scan():
-            return scanned(step, client.scan(**scan_arguments(client, step), **AS_BYTES))
+            return server.scan(step)
 
 
-async def aask(client: Client, step: Step) -> Any:
+async def aask(server: AsyncLines | AsyncGivenServer, step: Step) -> Any:
     """As `ask`, async."""
     match step:
         case Command():
-            return await client.execute_command(*step.words, **AS_BYTES)
+            return await server.one(step.words)
         case Run():
             try:
-                return await client.execute_command(*by_sha(step), **AS_BYTES)
+                return await server.one(by_sha(step))
             except Exception as error:
                 if not is_unknown_script(error):
                     raise
-                return await client.execute_command(*by_text(step), **AS_BYTES)
+                return await server.one(by_text(step))
         case Batch():
-            pipeline = client.pipeline(transaction=step.atomic)
-            for words in step.commands:
-                pipeline.execute_command(*words, **AS_BYTES)
-            return whole(await pipeline.execute(raise_on_error=step.atomic))
+            return whole(await server.many(step.commands, atomic=step.atomic))
         case Scan():
-            return scanned(step, await client.scan(**scan_arguments(client, step), **AS_BYTES))
+            return await server.scan(step)
 
 
-def by_sha(step: Run) -> tuple[Any, ...]:
+def by_sha(step: Run) -> Words:
     """The words that run a script that the server knows."""
     return ("EVALSHA", step.script.sha, len(step.keys), *step.keys, *step.arguments)
 
 
-def by_text(step: Run) -> tuple[Any, ...]:
+def by_text(step: Run) -> Words:
     """The words that run a script and make the server know it."""
     return ("EVAL", step.script.text, len(step.keys), *step.keys, *step.arguments)
 
@@ -221,48 +196,6 @@ def whole(replies: list[Any]) -> list[Any]:
                 raise reply
             replies[place] = b""
     return replies
-
-
-def scan_arguments(client: Client, step: Scan) -> dict[str, Any]:
-    """How to ask for the next keys: of the one server, or of the next node that has more."""
-    wanted: dict[str, Any] = {"match": step.pattern, "count": BATCH}
-    if step.position is None:
-        return wanted
-    if not is_cluster(client):
-        return {**wanted, "cursor": step.position}
-    node, cursor = next(iter(step.position.items()))
-    target = client.get_node(node_name=node)  # type: ignore[attr-defined]
-    return {**wanted, "cursor": cursor, "target_nodes": target}
-
-
-def scanned(step: Scan, reply: tuple[Any, list[bytes]]) -> tuple[Any, list[bytes]]:
-    """The next position, None at the end, and the keys found."""
-    position, keys = reply
-    if isinstance(position, dict):
-        position = {**(step.position or {}), **position}
-        position = {node: cursor for node, cursor in position.items() if cursor}
-    return position or None, keys
-
-
-def is_reply(error: Exception) -> bool:
-    """Whether the server answered, if with an error: told by the name, as libraries differ."""
-    names = {base.__name__ for base in type(error).__mro__}
-    return bool(names & {"ResponseError", "BusyLoadingError"})
-
-
-def is_cut(error: Exception) -> bool:
-    """Whether a connection that was there ended, as by a restart or an idle limit on the way."""
-    return type(error).__name__ == "ConnectionError" and " connecting to " not in str(error)
-
-
-def is_unknown_script(error: Exception) -> bool:
-    """Whether the server was restarted, or never ran this script."""
-    return type(error).__name__ == "NoScriptError"
-
-
-def is_foreign(error: Exception) -> bool:
-    """Whether the key holds something of another type than ours."""
-    return str(error).startswith("WRONGTYPE")
 
 
 async def within(seconds: float, reply: Awaitable[Answer]) -> Answer:

@@ -39,6 +39,9 @@ DEFAULT_FILE = "llmcache.db"
 NEAR_DEFAULTS: dict[str, object] = {"max_entries": 1024, "max_bytes": 64 * 1024 * 1024}
 """Bounds of the memory in front of another backend, where the URL has none."""
 
+EXCHANGE = 0.5
+"""Seconds that one exchange with a server may take, where the URL does not say otherwise."""
+
 NEAR = "near_"
 SIZE = partial(parse_size, name="max_bytes")
 TIMEOUT = partial(parse_duration, name="timeout")
@@ -51,6 +54,7 @@ REDIS_OPTIONS: Readers = {"prefix": str, "timeout": TIMEOUT}
 CLIENT_NAMES = "client_name db health_check_interval password username"
 TLS_NAMES = "ssl_ca_certs ssl_ca_path ssl_cert_reqs ssl_certfile ssl_check_hostname ssl_keyfile"
 CLIENT_OPTIONS: Readers = dict.fromkeys([*CLIENT_NAMES.split(), *TLS_NAMES.split()], str)
+CLIENT_OPTIONS["max_connections"] = whole_number
 NEAR_OPTIONS: Readers = {f"{NEAR}{name}": reader for name, reader in MEMORY_OPTIONS.items()}
 TIER_OPTIONS: Readers = {"near_ttl": partial(parse_duration, name="near_ttl")}
 
@@ -100,6 +104,7 @@ def plan_redis(address: Address, around: Surroundings) -> Plan:
     if address.scheme != "unix" and number and not number.isdecimal():
         raise refused(address.shown, f"a database is a number, as in /0, not {number!r}")
     values = read_options(address.options, REDIS_OPTIONS | CLIENT_OPTIONS, address.shown)
+    around = dataclasses.replace(around, timeout=min(around.timeout or EXCHANGE, EXCHANGE))
     options = with_timeout({k: v for k, v in values.items() if k in REDIS_OPTIONS}, around)
     query = urlencode({k: v for k, v in values.items() if k in CLIENT_OPTIONS})
     url = f"{address.scheme}://{address.authority}{address.path}{'?' if query else ''}{query}"

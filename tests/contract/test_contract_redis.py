@@ -42,9 +42,8 @@ class RedisContract(BackendContract):
 
     def damage(self, backend: Backend, key: str) -> bool:
         assert isinstance(backend, RedisBackend)
-        client: Any = backend.wire.clients.for_thread()
-        name = backend.names.value(key)
-        client.setrange(name, client.strlen(name) - 2, b"\x00")
+        server, name = backend.wire.clients.for_thread(), backend.names.value(key)
+        server.one(("SETRANGE", name, server.one(("STRLEN", name)) - 2, b"\x00"))
         return True
 
 

@@ -113,7 +113,7 @@ def test_what_a_killed_writer_left_pending_goes_by_itself(backend: RedisBackend)
     storing = Stepped(backend, backend.say.settle(KEY, "killed", an_entry(), epoch))
     storing.go()
     (pending,) = backend.wire.run("test", left_over(backend))
-    client: Any = backend.wire.clients.for_thread()
+    client: Any = backend.wire.clients.for_thread().client  # type: ignore[union-attr]
     assert 0 < client.pttl(pending) <= 5000
     assert (backend.get(KEY), backend.count()) == (Nothing.ABSENT, 0)
 

@@ -8,6 +8,7 @@ import pytest
 
 from llmcache.backends.redis import RedisBackend
 from llmcache.backends.redis_address import read_url
+from llmcache.backends.url import open_backend
 from llmcache.errors import BackendUnavailableError, ConfigurationError
 
 redis = pytest.importorskip("redis")
@@ -33,16 +34,16 @@ def test_a_url_is_described_without_its_secrets(url: str, shown: str) -> None:
 
 
 def test_options_of_ours_are_taken_out_and_the_others_reach_the_connection() -> None:
-    address = read_url("redis://h/0?prefix=app&timeout=250ms&max_connections=4")
+    address = read_url("redis://h/0?prefix=app&timeout=250ms&max_connections=4&client_name=me")
     assert (address.prefix, address.timeout) == ("app", 0.25)
-    assert address.url == "redis://h/0?max_connections=4"
-    assert address.pool(0.5).max_connections == 4
+    assert (address.url, address.connections) == ("redis://h/0?client_name=me", 4)
+    assert address.lines(0.5).make().client_name == "me"
 
 
 def test_a_connection_never_retries_and_never_waits_for_long() -> None:
-    options = read_url("redis://h/0").pool(0.25).connection_kwargs
-    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.25, 0.25)
-    assert options["retry"]._retries == 0
+    line = read_url("redis://h/0").lines(0.25).make()
+    assert (line.socket_timeout, line.socket_connect_timeout) == (0.25, 0.25)
+    assert line.retry._retries == 0
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_a_connection_never_retries_and_never_waits_for_long() -> None:
         ("redis://h/0?colour=blue", "colour"),
         ("redis://h:port/0", "port"),
         ("redis://h/0?timeout=0", "above 0"),
+        ("redis://h/0?max_connections=0", "above 0"),
         (f"rediss://:{SECRET}@h/0?colour=blue", "colour"),
         (f"http://:{SECRET}@h", "not a Redis scheme"),
     ],
@@ -123,3 +125,23 @@ async def test_a_refused_connection_is_unavailable_at_once_then_for_a_pause() ->
 
 def test_nothing_connects_before_the_first_use() -> None:
     RedisBackend(f"redis://{NOBODY}").close()
+
+
+@pytest.mark.parametrize(
+    ("query", "setting", "seconds"),
+    [("", 1.0, 0.5), ("", None, 0.5), ("", 0.25, 0.25), ("?timeout=2", 0.25, 2.0)],
+)
+def test_an_exchange_takes_half_a_second_unless_the_url_or_a_shorter_setting_says_otherwise(
+    query: str, setting: float | None, seconds: float
+) -> None:
+    backend = open_backend(f"redis://h/0{query}", timeout=setting)
+    assert isinstance(backend, RedisBackend)
+    assert backend.wire.timeout == seconds
+
+
+def test_the_options_that_others_know_by_another_name_are_hinted_at() -> None:
+    open_backend("redis://h/0?max_connections=64")
+    with pytest.raises(ConfigurationError, match="did you mean 'timeout'"):
+        open_backend("redis://h/0?socket_timeout=1")
+    with pytest.raises(ConfigurationError, match="whole number above 0"):
+        open_backend("redis://h/0?max_connections=many")
