@@ -105,6 +105,7 @@ def alone(question: Question) -> Answer:
 
 def renew(question: Question) -> None:
     """A refresh in a thread; a stream is read to its end, where it is stored."""
+    question.behind = True
     value = fly(question).value
     if isinstance(value, SharedStream):
         for _ in value.read():
@@ -191,6 +192,7 @@ def heard(task: asyncio.Task[Answer]) -> None:
 
 async def arenew(question: Question) -> None:
     """As `renew`, async."""
+    question.behind = True
     value = (await afly(question)).value
     if isinstance(value, AsyncSharedStream):
         async for _ in value.read():

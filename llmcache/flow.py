@@ -127,6 +127,7 @@ def computed(question: Question, turn: Turn) -> Steps:
         value = yield Compute()
         seconds = monotonic() - started
         if isinstance(value, Raised):
+            question.plan.tally.count_run(seconds, None, refresh=question.behind)
             return value
         if unfinished(value):
             yield from give_back(question, turn.token)
@@ -253,9 +254,7 @@ def store_items(
     question: Question, items: Items, turn: Turn, seconds: float, mark: bytes
 ) -> Generator[Step, Any, Raised | None]:
     """Store a stream that has come to its end."""
-    if turn.epoch is None:
-        return None
-    entry = prepared_items(question, items, seconds, turn.parts, mark)
+    entry = prepared_items(question, items, seconds, turn, mark)
     if entry is None:
         return None
     stored = yield from store(question, entry, replace(turn, token=""))

@@ -1,4 +1,7 @@
-"""From a result to the entry that keeps it, or the reason why none does. Pure, but for warnings."""
+"""From a result to the entry that keeps it, or the reason why none does.
+
+Pure, but for counts and warnings.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from llmcache.durations import parse_duration
 from llmcache.errors import UncacheableResultWarning
 from llmcache.items import Items
 from llmcache.lookup import lifetime
-from llmcache.question import Answer, KeptParts, Question
+from llmcache.question import Answer, KeptParts, Question, Turn
 
 __all__ = [
     "entry_of",
@@ -123,6 +126,7 @@ def prepared(
 ) -> tuple[Entry | None, Answer]:
     """The entry for a result, or None with the reason told; and the answer either way."""
     usage = usage_by(value, value)
+    question.plan.tally.count_run(seconds, usage, refresh=question.behind)
     own = Answer(value, usage=usage, seconds=seconds)
     if not worth_keeping(question, value):
         return None, own
@@ -138,11 +142,14 @@ def prepared(
 
 
 def prepared_items(
-    question: Question, items: Items, seconds: float, parts: KeptParts | None, mark: bytes
+    question: Question, items: Items, seconds: float, turn: Turn, mark: bytes
 ) -> Entry | None:
-    """The entry for a stream that has ended, or None with the reason told."""
+    """The entry for a stream that has ended, or None with the reason told, where there is one."""
     name = question.plan.scope.function
     usage = usage_by(items.plain, items.plain[-1] if items.plain else None)
+    question.plan.tally.count_run(seconds, usage, refresh=question.behind)
+    if turn.epoch is None:
+        return None
     if items.unstorable is not None:
         question.plan.tally.warn_unstored(name, str(items.unstorable))
         return None
@@ -154,4 +161,4 @@ def prepared_items(
         question.plan.tally.warn_unstored(name, str(error))
         return None
     own = Answer(None, usage=usage, seconds=seconds)
-    return entry_of(question, items.plain, framed, own, parts)
+    return entry_of(question, items.plain, framed, own, turn.parts)

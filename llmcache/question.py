@@ -103,6 +103,7 @@ class Question:
         stored_as: The digest under which it was found, where that is a former one.
         joins: Whether it may read on in a stream that runs already.
         follows: Whether it waits for another caller's call.
+        behind: Whether it is computed behind its caller's back, as a refresh that is nobody's call.
         told: Whether the call has been counted: once, whatever comes of it later.
         began: When it was asked, by the monotonic clock; None where nobody listens.
     """
@@ -119,6 +120,7 @@ class Question:
     stored_as: str = ""
     joins: bool = True
     follows: bool = False
+    behind: bool = False
     told: bool = False
     began: float | None = None
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from llmcache.backends.base import Entry
 from llmcache.backends.forks import forkable
+from llmcache.codecs import Usage
 from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
 from llmcache.events import Event, emit
 from llmcache.ledger import Account
@@ -46,6 +47,9 @@ COUNTERS = {
     "BackendFailure": "errors",
     "Bypass": "bypassed",
 }
+
+
+NOTHING = (None, None, None)
 
 
 class Counters:
@@ -97,6 +101,12 @@ class Tally:
             if self.account is not None:
                 self.account.add(event)
         emit(event)
+
+    def count_run(self, seconds: float, usage: Usage | None, *, refresh: bool) -> None:
+        """The function ran: what it took, for the ledger; the call itself is told of apart."""
+        if self.account is not None:
+            taken = (usage.model, usage.input_tokens, usage.output_tokens) if usage else NOTHING
+            self.account.add_run(seconds, *taken, refresh=refresh)
 
     def warn_once(self, about: str, text: str, category: type[LLMCacheWarning]) -> None:
         """Warn, once per function and subject."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
-from llmcache.backends.counts import Cell, Missed, Sums
+from llmcache.backends.counts import Counts, Missed
 from llmcache.backends.entries import Claim, Entry, Listed, Scope
 
 __all__ = [
@@ -196,11 +196,18 @@ class Manifests(Protocol):
 class Ledgers(Protocol):
     """What the calls of all processes came to, kept beside the entries."""
 
-    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
-        """Add to what is kept, all of it or nothing; forgets what has become old."""
+    def add_counts(self, counts: Counts, missed: Iterable[Missed], batch: str = "") -> None:
+        """Add to what is kept, all of it or nothing; forgets what has become old.
+
+        Args:
+            counts: What was counted.
+            missed: Single misses.
+            batch: A name for this addition, under which it is tried again when it failed: where
+                a failed one may have got through, as on a server, it counts once all the same.
+        """
         ...
 
-    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+    def counts(self, since: str = "") -> Counts:
         """What is kept from a day on; empty: all."""
         ...
 

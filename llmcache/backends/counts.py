@@ -8,7 +8,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-__all__ = ["KEPT_DAYS", "KEPT_MISSES", "Cell", "KeepsCounts", "MemoryLedger", "Missed", "Sums"]
+__all__ = [
+    "KEPT_DAYS",
+    "KEPT_MISSES",
+    "Cell",
+    "Counts",
+    "KeepsCounts",
+    "MemoryLedger",
+    "Missed",
+    "Sums",
+]
 
 KEPT_DAYS = 400
 """Days of which counts are kept."""
@@ -25,9 +34,10 @@ class Cell(NamedTuple):
         namespace: Of the function's entries.
         function: Its name in keys.
         model: The model that answered; empty: not known.
-        outcome: `hit`, `miss`, `stale`, `wait`, `bypass`, or `failure`, of the store, which comes
-            on top.
-        reason: As in the event; empty for a hit and a wait.
+        outcome: `hit`, `miss`, `stale`, `wait` or `bypass`, of a call. On top of those come
+            `failure`, of the store, and `run`, of the function itself.
+        reason: As in the event; empty for a hit and a wait. Of a run: `refresh` where it was
+            behind a caller's back, else empty.
     """
 
     day: str
@@ -39,11 +49,11 @@ class Cell(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """How many calls, and what they took (a miss) or spared (a hit, a wait, a stale answer).
+    """How many, and what they took (a run) or spared (a hit, a wait, a stale answer).
 
     Attributes:
         calls: Their number.
-        seconds: Of the function.
+        seconds: Of the function, until its result or its stream was there.
         input_tokens: Of those calls whose tokens are known.
         output_tokens: Likewise.
     """
@@ -56,6 +66,10 @@ class Sums(NamedTuple):
     def plus(self, other: Sums) -> Sums:
         """Both together."""
         return Sums(*(one + two for one, two in zip(self, other, strict=True)))  # type: ignore[arg-type]  # in the order of the fields
+
+
+Counts = Mapping[Cell, Sums]
+"""What was counted."""
 
 
 class Missed(NamedTuple):
@@ -95,14 +109,14 @@ class MemoryLedger(KeepsCounts):
         self.cells: dict[Cell, Sums] = {}
         self.missed: deque[Missed] = deque(maxlen=KEPT_MISSES)
 
-    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+    def add_counts(self, counts: Counts, missed: Iterable[Missed], batch: str = "") -> None:  # noqa: ARG002 - nothing gets through that fails
         """As `Ledgers.add_counts`."""
         with self.writing:
             for cell, sums in counts.items():
                 self.cells[cell] = self.cells.get(cell, Sums()).plus(sums)
             self.missed.extend(missed)
 
-    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+    def counts(self, since: str = "") -> Counts:
         """As `Ledgers.counts`."""
         with self.writing:
             return {cell: sums for cell, sums in self.cells.items() if cell.day >= since}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmcache.backends.counts import KEPT_DAYS, KEPT_MISSES, Cell, KeepsCounts, Missed, Sums
+from llmcache.backends.counts import KEPT_DAYS, KEPT_MISSES, Cell, Counts, KeepsCounts, Missed, Sums
 from llmcache.backends.redis_scripts import Script
 from llmcache.backends.redis_steps import Command, Dialogue, Names, Run
 from llmcache.backends.redis_wire import Wire
@@ -17,6 +17,9 @@ from llmcache.backends.redis_wire import Wire
 __all__ = ["ServerLedger"]
 
 LIFE = KEPT_DAYS * 86_400
+TRIED_AGAIN = 86_400
+"""Seconds for which an addition that failed may be tried again and still counts once."""
+
 MICRO = 1_000_000
 TAG = "{ledger}"
 
@@ -27,11 +30,12 @@ class ServerLedger(KeepsCounts):
     wire: Wire
     names: Names
 
-    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+    def add_counts(self, counts: Counts, missed: Iterable[Missed], batch: str = "") -> None:
         """As `Ledgers.add_counts`."""
-        self.wire.run("ledger", adding(f"{self.names.prefix}:{TAG}", counts, list(missed)))
+        stem = f"{self.names.prefix}:{TAG}"
+        self.wire.run("ledger", adding(stem, counts, list(missed), batch))
 
-    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+    def counts(self, since: str = "") -> Counts:
         """As `Ledgers.counts`."""
         return self.wire.run("ledger", reading(f"{self.names.prefix}:{TAG}", since))
 
@@ -41,12 +45,15 @@ class ServerLedger(KeepsCounts):
 
 
 ADD = Script("""
+if ARGV[6] ~= '' and not redis.call('SET', KEYS[3], 1, 'NX', 'EX', ARGV[6]) then
+    return 0
+end
 for _, step in ipairs(cjson.decode(ARGV[1])) do
-    redis.call('HINCRBY', KEYS[step[1] + 2], step[2], step[3])
+    redis.call('HINCRBY', KEYS[step[1] + 3], step[2], step[3])
 end
 for place, day in ipairs(cjson.decode(ARGV[2])) do
     redis.call('SADD', KEYS[1], day)
-    redis.call('EXPIRE', KEYS[place + 2], ARGV[4])
+    redis.call('EXPIRE', KEYS[place + 3], ARGV[4])
 end
 for _, miss in ipairs(cjson.decode(ARGV[3])) do
     redis.call('LPUSH', KEYS[2], miss)
@@ -56,12 +63,15 @@ return 1
 """)
 """Adds to the hashes of the days, to the set of days and to the list of misses, in one step.
 
-KEYS: the set, the list, the hashes. ARGV: what to add, as (number of the hash, field, amount); the
-days of the hashes; the misses; the life of a hash in seconds; the misses that are kept.
+KEYS: the set, the list, the name of the addition, the hashes. ARGV: what to add, as (number of the
+hash, field, amount); the days of the hashes; the misses; the life of a hash in seconds; the misses
+that are kept; the seconds for which the name is known, or nothing where it has none.
 """
 
 
-def adding(stem: str, counts: Mapping[Cell, Sums], missed: list[Missed]) -> Dialogue[None]:
+def adding(
+    stem: str, counts: Mapping[Cell, Sums], missed: list[Missed], batch: str
+) -> Dialogue[None]:
     """Add what was counted; seconds as whole microseconds."""
     days = sorted({cell.day for cell in counts})
     steps = [
@@ -70,9 +80,9 @@ def adding(stem: str, counts: Mapping[Cell, Sums], missed: list[Missed]) -> Dial
         for name, amount in sums._replace(seconds=round(sums.seconds * MICRO))._asdict().items()
         if amount
     ]
-    keys = (f"{stem}:d", f"{stem}:n", *(f"{stem}:c:{day}" for day in days))
+    keys = (f"{stem}:d", f"{stem}:n", f"{stem}:b:{batch}", *(f"{stem}:c:{day}" for day in days))
     told = [json.dumps(part) for part in (steps, days, [json.dumps(miss) for miss in missed])]
-    yield Run(ADD, keys, (*told, LIFE, KEPT_MISSES))
+    yield Run(ADD, keys, (*told, LIFE, KEPT_MISSES, TRIED_AGAIN if batch else ""))
 
 
 def reading(stem: str, since: str) -> Dialogue[dict[Cell, Sums]]:

@@ -24,7 +24,7 @@ from llmcache.backends.base import (
     able,
 )
 from llmcache.backends.copies import Copies, Near, checked, fit_for_near
-from llmcache.backends.counts import Cell, KeepsCounts, Missed, Sums
+from llmcache.backends.counts import Counts, KeepsCounts, Missed
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration
 
@@ -287,11 +287,11 @@ class TieredBackend(KeepsCounts, BackendBase):
         """As `Manifests.get_manifest`."""
         return self.far.get_manifest(digest)
 
-    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+    def add_counts(self, counts: Counts, missed: Iterable[Missed], batch: str = "") -> None:
         """As `Ledgers.add_counts`."""
-        self.far.add_counts(counts, missed)
+        self.far.add_counts(counts, missed, batch)
 
-    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+    def counts(self, since: str = "") -> Counts:
         """As `Ledgers.counts`."""
         return self.far.counts(since)
 

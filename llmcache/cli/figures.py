@@ -23,7 +23,7 @@ class Figures:
     """One group of calls.
 
     Attributes:
-        outcomes: Calls by outcome; failures of the store come on top.
+        outcomes: Calls by outcome; failures of the store and runs of the function come on top.
         spent: What the function's runs took.
         saved: What hits, waits and stale answers spared.
         money_spent: In US dollars, of the models whose prices are known.
@@ -56,7 +56,7 @@ class Figures:
         money = cost(cell.model, sums)
         if money is None:
             self.unpriced += sums.input_tokens + sums.output_tokens
-        if cell.outcome == "miss":
+        if cell.outcome == "run":
             self.spent = self.spent.plus(sums)
             self.money_spent += money or 0
         elif cell.outcome in SAVING:
@@ -67,7 +67,7 @@ class Figures:
         """For JSON."""
         return {
             "calls": self.calls,
-            **{outcome: self.outcomes[outcome] for outcome in (*CALLS, "failure")},
+            **{outcome: self.outcomes[outcome] for outcome in (*CALLS, "failure", "run")},
             "hit_rate": self.hit_rate,
             "seconds_spent": self.spent.seconds,
             "seconds_saved": self.saved.seconds,

@@ -100,19 +100,39 @@ class Account:
         if outcome is None:
             return
         reason = getattr(event, "reason", "") or getattr(event, "operation", "")
-        ran = outcome == "miss" and reason != "offline"
-        seconds = event.seconds if ran else event.saved
         with self.lock:
             now = self.now()
             if now >= self.day_ends:
                 self.turn()
             cell = self.cell(event.model, outcome, reason)
             amounts = self.cells.setdefault(cell, Amounts())
-            amounts.add(seconds, event.input_tokens, event.output_tokens)
+            if outcome == "miss":
+                amounts.calls += 1  # what it took is counted of the run, whoever it was for
+            else:
+                amounts.add(event.saved, event.input_tokens, event.output_tokens)
         if outcome == "miss":
             self.missed.append(Missed(now, *self.names, event.key, reason))
         if outcome != "bypass":
             self.touched()
+
+    def add_run(
+        self,
+        seconds: float,
+        model: str | None,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        *,
+        refresh: bool,
+    ) -> None:
+        """Count one run of the function, with what it took; `refresh`: behind a caller's back."""
+        with self.lock:
+            if self.now() >= self.day_ends:
+                self.turn()
+            amounts = self.cells.setdefault(
+                self.cell(model, "run", "refresh" if refresh else ""), Amounts()
+            )
+            amounts.add(seconds, input_tokens, output_tokens)
+        self.touched()
 
     @property
     def names(self) -> tuple[str, str]:

@@ -6,11 +6,13 @@ import atexit
 import contextlib
 import logging
 import os
+import secrets
 import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from llmcache.backends.base import Backend, Ledgers, Scope, able
 from llmcache.backends.counts import Cell, MemoryLedger, Missed, Sums
@@ -31,6 +33,14 @@ RECENT = 200
 """Misses that are remembered between two writings."""
 
 logger = logging.getLogger("llmcache")
+
+
+class Batch(NamedTuple):
+    """What goes to the store at once, and again as it is where it may not have got through."""
+
+    counts: Mapping[Cell, Sums]
+    missed: list[Missed]
+    name: str
 
 
 class Book:
@@ -56,6 +66,7 @@ class Book:
         self.used = False
         self.missed.clear()
         self.unwritten: dict[Cell, Sums] = {}
+        self.batch: Batch | None = None
 
     def ledger(self) -> Ledgers:
         """Where the sums go."""
@@ -78,23 +89,37 @@ class Book:
         writer.wake()
 
     def flush(self) -> None:
-        """Write what was counted. What the store does not take now goes with the next writing."""
+        """Write what was counted. What the store does not take now is tried again next time."""
         with self.writing:
-            missed = [self.missed.popleft() for _ in range(len(self.missed))]
-            for account in list(self.accounts.values()):
-                for cell, sums in account.taken().items():
-                    self.unwritten[cell] = self.unwritten.get(cell, Sums()).plus(sums)
+            self.gather()
             # Where the cache is off, no store is opened to say so.
-            if not self.used or not (self.unwritten or missed):
-                return
-            try:
-                with patience(FLUSH_PATIENCE):
-                    self.ledger().add_counts(self.unwritten, missed)
-            except Exception as error:  # noqa: BLE001 - whatever a backend raises, the calls were answered
-                logger.debug("The ledger could not be written: %s", error)
-                self.missed.extendleft(reversed(missed))
-                return
-            self.unwritten = {}
+            if self.used and (self.batch is None or self.write(self.batch)):
+                self.batch = self.next_batch()
+                if self.batch is not None:
+                    self.write(self.batch)
+
+    def gather(self) -> None:
+        """Add up what the accounts have counted since the last time."""
+        for account in list(self.accounts.values()):
+            for cell, sums in account.taken().items():
+                self.unwritten[cell] = self.unwritten.get(cell, Sums()).plus(sums)
+
+    def next_batch(self) -> Batch | None:
+        """What is to be written, under a name of its own; None: there is nothing."""
+        missed = [self.missed.popleft() for _ in range(len(self.missed))]
+        counts, self.unwritten = self.unwritten, {}
+        return Batch(counts, missed, secrets.token_hex(8)) if counts or missed else None
+
+    def write(self, batch: Batch) -> bool:
+        """Write one batch; whether the store has it now."""
+        try:
+            with patience(FLUSH_PATIENCE):
+                self.ledger().add_counts(*batch)
+        except Exception as error:  # noqa: BLE001 - whatever a backend raises, the calls were answered
+            logger.debug("The ledger could not be written: %s", error)
+            return False
+        self.batch = None
+        return True
 
     def counts(self, since: str = "") -> Mapping[Cell, Sums]:
         """What is kept, with all that this process has counted up to now."""

@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,7 +18,9 @@ from pydantic import BaseModel
 
 from llmcache import CacheMissError, cached_structured, configure, engine, mode, open_backend
 from llmcache.backends.base import Entry
+from llmcache.codecs import Usage as Taken
 from llmcache.errors import BackendUnavailableError
+from llmcache.keeping import tell_usage
 from llmcache.testing import ManualClock
 
 URL, NAME = sys.argv[1], sys.argv[2]
@@ -58,8 +60,13 @@ options: dict[str, Any] = {
 }
 
 
+ran: list[str] = []
+"""The questions that really were asked, one for each run."""
+
+
 @cached_structured(**options)
 def ask(text: str, *, fails: bool = False, until: Callable[[], bool] = lambda: True) -> Reply:
+    ran.append(text)
     while not until():
         time.sleep(0.001)
     if fails:
@@ -72,10 +79,28 @@ def ask(text: str, *, fails: bool = False, until: Callable[[], bool] = lambda: T
 async def aask(
     text: str, *, fails: bool = False, until: Callable[[], bool] = lambda: True
 ) -> Reply:
+    ran.append(text)
     while not until():
         await asyncio.sleep(0.001)
     clock.advance(2)
     return Reply(text=text)
+
+
+@cached_structured(**{**options, "stale_while_revalidate": "1h", "ignore": ()})
+def soon(text: str) -> Reply:
+    ran.append(text)
+    clock.advance(2)
+    return Reply(text=text)
+
+
+@cached_structured(**{**options, "ignore": ()})
+def spell(text: str) -> Iterator[Reply]:
+    """A stream that says what it took when it ends, as that of a cached client does."""
+    ran.append(text)
+    yield Reply(text=text)
+    last = Reply(text=text)
+    tell_usage(last, Taken("small", 10, 2))
+    yield last
 
 
 @cached_structured(on_uncacheable="bypass", **{**options, "ignore": ()})
@@ -117,7 +142,7 @@ def waits() -> None:
 
 
 def other_reasons() -> None:
-    """A miss each: refresh, unreadable, offline (which is refused)."""
+    """A miss each: refresh, unreadable, error, offline (which is refused)."""
     text = of_this_process("first")
     ask.cache_refresh(text)
     key = ask.cache_key(of_this_process("second")).digest
@@ -125,6 +150,8 @@ def other_reasons() -> None:
     assert isinstance(found, Entry)
     backend.put(key, found._replace(value=b"junk"))
     ask(of_this_process("second"))
+    with contextlib.suppress(ValueError):
+        ask(of_this_process("wrong"), fails=True)
     with mode("offline"), contextlib.suppress(CacheMissError):
         ask(of_this_process("never"))
 
@@ -137,6 +164,23 @@ def stale_answers() -> None:
     with mode("offline"):
         ask(text)
     ask(text)
+
+
+def refreshes_behind_the_caller() -> None:
+    """A miss (absent), a stale answer (revalidate) with its refresh, a hit."""
+    text = of_this_process("soon")
+    soon(text)
+    clock.advance("65m")
+    soon(text)
+    while engine.refreshes.running:
+        time.sleep(0.001)
+    soon(text)
+
+
+def streams() -> None:
+    """A miss (absent) and a hit, each read to its end."""
+    for _ in range(2):
+        assert len(list(spell(of_this_process("spelled")))) == 2
 
 
 def bypasses_and_failures() -> None:
@@ -171,10 +215,13 @@ if __name__ == "__main__":
     import warnings
 
     warnings.simplefilter("ignore")
+    refreshes_behind_the_caller()
     hits_and_misses()
     waits()
     other_reasons()
     stale_answers()
+    streams()
     bypasses_and_failures()
     hits_of_a_child()
     backend.close()
+    print(len(ran))  # noqa: T201 - for the test

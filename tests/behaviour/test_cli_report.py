@@ -26,6 +26,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 LONG = "app.<script>alert(1)</script>." + "a_name_without_any_end" * 4
+OUTCOMES = (("hit", ""), ("miss", "absent"), ("run", ""), ("wait", ""), ("bypass", "mode"))
 SIZES = {"phone": (390, 844), "desk": (1200, 900)}
 
 
@@ -37,7 +38,7 @@ def page(tmp_path: Path) -> Path:
         for day in range(1, 22)
         for function in ("app.invoices.extract", LONG)
         for model in ("gpt-4o-mini", "")
-        for outcome, reason in (("hit", ""), ("miss", "absent"), ("wait", ""), ("bypass", "mode"))
+        for outcome, reason in OUTCOMES
     }
     with SQLiteBackend(tmp_path / "a.db") as backend:
         backend.add_counts(counts, [])

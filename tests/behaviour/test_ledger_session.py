@@ -18,22 +18,41 @@ WORKER = Path(__file__).with_name("ledger_worker.py")
 PROCESSES = ("one", "two", "three")
 DAY = "2027-01-15"
 
-EXPECTED = {
-    ("hit", ""): (3 + 4 + 5 + 2, True),
-    ("wait", ""): (2 + 3, True),
-    ("stale", "error: ValueError"): (1, True),
-    ("stale", "offline"): (1, True),
-    ("miss", "absent"): (2 + 2, True),
-    ("miss", "refresh"): (1, True),
-    ("miss", "unreadable: it is not an entry of llmcache"): (1, True),
-    ("miss", "expired"): (1, True),
-    ("miss", "the backend failed"): (1, True),
-    ("miss", "offline"): (1, False),
-    ("bypass", "mode"): (2, False),
-    ("bypass", "uncacheable"): (1, False),
-    ("failure", "get"): (1, False),
+
+def took(calls: int, *, seconds: float | None = None) -> Sums:
+    """So many calls of 2 seconds, 10 tokens asked and 2 answered each."""
+    return Sums(calls, 2.0 * calls if seconds is None else seconds, 10 * calls, 2 * calls)
+
+
+MISSES = {
+    "absent": 2 + 2 + 1 + 1,
+    "refresh": 1,
+    "unreadable: it is not an entry of llmcache": 1,
+    "expired": 1,
+    "the backend failed": 1,
 }
-"""Outcome and reason: calls of one process, and whether their tokens and seconds are known."""
+SPELLED = 1
+"""Streams, of which the seconds count until they begin, here none."""
+
+RAISED = Sums(2)
+"""Runs that raised, at once: one behind a stale answer, one as a miss."""
+
+EXPECTED = {
+    ("hit", ""): took(3 + 4 + 5 + 1 + 2).plus(took(SPELLED, seconds=0.0)),
+    ("wait", ""): took(2 + 3),
+    ("stale", "error: ValueError"): took(1),
+    ("stale", "offline"): took(1),
+    ("stale", "revalidate"): took(1),
+    **{("miss", reason): Sums(calls) for reason, calls in MISSES.items()},
+    ("miss", "error: ValueError"): Sums(1),
+    ("miss", "offline"): Sums(1),
+    ("run", ""): took(sum(MISSES.values()) - SPELLED).plus(took(SPELLED, seconds=0.0)).plus(RAISED),
+    ("run", "refresh"): took(1),
+    ("bypass", "mode"): Sums(2),
+    ("bypass", "uncacheable"): Sums(1),
+    ("failure", "get"): Sums(1),
+}
+"""Outcome and reason: what one process comes to."""
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -49,20 +68,29 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_three_processes_give_an_exact_ledger(url: str) -> None:
     running = [
-        subprocess.Popen([sys.executable, str(WORKER), url, name])  # noqa: S603 - this very Python
+        subprocess.Popen(  # noqa: S603 - this very Python
+            [sys.executable, str(WORKER), url, name], stdout=subprocess.PIPE, text=True
+        )
         for name in PROCESSES
     ]
-    assert [process.wait(120) for process in running] == [0, 0, 0]
+    ran = [int(process.communicate(timeout=120)[0]) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
     with open_backend(url) as backend:
         ledger = able(backend, Ledgers)
         assert ledger is not None
         counts = ledger.counts()
         missed = ledger.misses(1000)
-    assert {(cell.outcome, cell.reason): sums for cell, sums in counts.items()} == {
-        what: Sums(calls, 2.0 * calls, 10 * calls, 2 * calls) if known else Sums(calls)
-        for what, (each, known) in EXPECTED.items()
-        for calls in [each * len(PROCESSES)]
-    }
+    found: dict[tuple[str, str], Sums] = {}
+    for cell, sums in counts.items():
+        what = cell.outcome, cell.reason
+        found[what] = found.get(what, Sums()).plus(sums)
+    assert found == {what: thrice(sums) for what, sums in EXPECTED.items()}
+    runs = sum(sums.calls for what, sums in found.items() if what[0] == "run")
+    assert sum(ran) == runs + found["bypass", "mode"].calls
     assert {cell.day for cell in counts} == {DAY}
     assert {(cell.namespace, cell.function) for cell in counts} == {("", "ask")}
-    assert len(missed) == 9 * len(PROCESSES)
+    assert len(missed) == (sum(MISSES.values()) + 2) * len(PROCESSES)
+
+
+def thrice(sums: Sums) -> Sums:
+    return sums.plus(sums).plus(sums)

@@ -57,6 +57,18 @@ def test_what_is_added_is_added_up(backend: Any) -> None:
     }
 
 
+def test_an_addition_that_is_tried_again_under_its_name_counts_once_where_it_got_through(
+    backend: Any,
+) -> None:
+    """Only a server can fail with what it was told done; elsewhere what is told twice is new."""
+    missed = [Missed(1.0, "", "f", "0" * 64, "absent")]
+    for name in ("one", "one", "other", "", ""):
+        backend.add_counts({cell(): Sums(1)}, missed, name)
+    told = 4 if isinstance(backend, RedisBackend) else 5
+    assert backend.counts() == {cell(): Sums(told)}
+    assert len(backend.misses(9)) == told
+
+
 def test_days_are_read_from_one_on(backend: Any) -> None:
     days = ("2026-11-21", "2026-11-22", "2026-11-23")
     backend.add_counts({cell(day): Sums(1) for day in days}, [])

@@ -37,9 +37,12 @@ def url(isolated: Path) -> str:
         backend.add_counts(
             {
                 cell("hit"): Sums(30, 60.0, 30_000, 3_000),
-                cell("miss", "absent"): Sums(8, 16.0, 8_000, 800),
-                cell("miss", "expired"): Sums(2, 4.0, 2_000, 200),
-                cell("miss", "absent", day="2026-01-01", model="of-my-own"): Sums(5, 5.0, 500, 50),
+                cell("miss", "absent"): Sums(8),
+                cell("miss", "expired"): Sums(2),
+                cell("miss", "absent", day="2026-01-01", model="of-my-own"): Sums(5),
+                cell("run"): Sums(8, 16.0, 8_000, 800),
+                cell("run", "refresh"): Sums(2, 4.0, 2_000, 200),
+                cell("run", day="2026-01-01", model="of-my-own"): Sums(5, 5.0, 500, 50),
                 cell("bypass", "mode", model=""): Sums(1),
                 cell("failure", "get", model=""): Sums(2),
             },

@@ -14,6 +14,7 @@ import pytest
 from llmcache import LRUBackend, NullBackend, SQLiteBackend, ledger
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
+from llmcache.codecs import Usage
 from llmcache.errors import BackendUnavailableError
 from llmcache.events import BackendFailure, Bypass, Hit, Miss, Stale, Store, Wait
 from llmcache.tally import Tally
@@ -69,7 +70,7 @@ def test_each_event_is_counted_under_its_outcome(backend: Any, clock: ManualCloc
     tally.tell(Store(function="ask"))
     book = ledger.book_of(backend)
     assert book.counts() == {
-        cell("miss", "absent", model="small"): Sums(1, 2.0, 10, 2),
+        cell("miss", "absent", model="small"): Sums(1),
         cell("miss", "offline"): Sums(1),
         cell("hit", model="small"): Sums(1, 2.0, 10, 2),
         cell("stale", "revalidate", model="small"): Sums(1, 2.0, 10, 2),
@@ -78,6 +79,20 @@ def test_each_event_is_counted_under_its_outcome(backend: Any, clock: ManualCloc
         cell("failure", "get"): Sums(1),
     }
     assert book.misses(1) == [Missed(clock.time(), "tenant", "ask", "k", "offline")]
+
+
+def test_a_run_counts_with_what_it_took_whoever_it_was_for(
+    backend: Any, clock: ManualClock
+) -> None:
+    tally = tally_at(backend, clock)
+    tally.count_run(2.0, Usage("small", 10, 2), refresh=False)
+    tally.count_run(1.0, Usage("small", 10, None), refresh=True)
+    tally.count_run(0.5, None, refresh=False)
+    assert ledger.book_of(backend).counts() == {
+        cell("run", model="small"): Sums(1, 2.0, 10, 2),
+        cell("run", "refresh", model="small"): Sums(1, 1.0, 10, 0),
+        cell("run"): Sums(1, 0.5),
+    }
 
 
 def test_a_call_counts_on_its_day(backend: Any, clock: ManualClock) -> None:
@@ -157,7 +172,34 @@ def test_what_a_store_refused_goes_with_the_next_writing(
         book.flush()
         tally.tell(Miss(function="ask", key="l", seconds=2.0))
         backend.refuses = False
-        assert book.counts() == {cell("miss", "absent"): Sums(2, 4.0)}
+        assert book.counts() == {cell("miss", "absent"): Sums(2)}
+        assert [miss.key for miss in book.misses(9)] == ["l", "k"]
+
+
+def test_what_got_through_though_the_store_failed_counts_once(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """As with a server whose answer came too late."""
+    added: set[str] = set()
+
+    class Late(SQLiteBackend):
+        late = True
+
+        def add_counts(self, counts: Any, missed: Any, batch: str = "") -> None:
+            if batch not in added:
+                super().add_counts(counts, missed)
+            added.add(batch)
+            if self.late:
+                raise BackendUnavailableError("timed out")
+
+    with Late(tmp_path / "a.db") as backend:
+        tally = tally_at(backend, clock)
+        book = ledger.book_of(backend)
+        for key in "kl":
+            tally.tell(Miss(function="ask", key=key))
+            book.flush()
+        backend.late = False
+        assert book.counts() == {cell("miss", "absent"): Sums(2)}
         assert [miss.key for miss in book.misses(9)] == ["l", "k"]
 
 

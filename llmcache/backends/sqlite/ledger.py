@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from llmcache.backends.counts import KEPT_DAYS, KEPT_MISSES, Cell, KeepsCounts, Missed, Sums
+from llmcache.backends.counts import KEPT_DAYS, KEPT_MISSES, Cell, Counts, KeepsCounts, Missed, Sums
 from llmcache.backends.sqlite.connection import Connection, Transaction
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.clock import Clock
@@ -55,12 +55,12 @@ class FileLedger(KeepsCounts):
     sessions: Sessions
     clock: Clock
 
-    def add_counts(self, counts: Mapping[Cell, Sums], missed: Iterable[Missed]) -> None:
+    def add_counts(self, counts: Counts, missed: Iterable[Missed], batch: str = "") -> None:  # noqa: ARG002 - a transaction that fails adds nothing
         """As `Ledgers.add_counts`."""
         oldest = datetime.fromtimestamp(self.clock.time(), UTC) - timedelta(days=KEPT_DAYS)
         self.sessions.perform("ledger", add, counts, list(missed), f"{oldest:%Y-%m-%d}")
 
-    def counts(self, since: str = "") -> Mapping[Cell, Sums]:
+    def counts(self, since: str = "") -> Counts:
         """As `Ledgers.counts`."""
         return self.sessions.read("ledger", read, since)
 
