@@ -13,7 +13,6 @@ import contextvars
 import difflib
 import os
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import ConfigurationError, ConfigurationWarning
+from llmcache.notices import notice
 from llmcache.spellings import SPELLINGS, Mode, TimeToLive
 
 __all__ = [
@@ -157,11 +157,10 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 found[VARIABLES[variable]] = environ[variable].strip()
             continue
         near = difflib.get_close_matches(variable, VARIABLES, 1, cutoff=0.0)
-        warnings.warn(
+        notice(
             f"The variable {variable} is not one of llmcache and has no effect; "
             f"the nearest is {near[0]}.",
             ConfigurationWarning,
-            stacklevel=2,
         )
     return layer(found, prefix=PREFIX)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from typing import NamedTuple
 
 from llmcache.backends.base import Entry
@@ -12,6 +11,7 @@ from llmcache.codecs import Usage
 from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
 from llmcache.events import Event, emit
 from llmcache.ledger import Account
+from llmcache.notices import notice
 
 __all__ = ["CacheInfo", "Tally"]
 
@@ -115,7 +115,7 @@ class Tally:
             known = about in counters.warned
             counters.warned.add(about)
         if not known:
-            warnings.warn(text, category, stacklevel=2)
+            notice(text, category)
 
     def warn_unstored(self, function: str, what: str) -> None:
         """A result was returned and not stored."""

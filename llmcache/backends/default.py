@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import warnings
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -16,6 +15,7 @@ from llmcache.backends.tiered import Far, TieredBackend
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration
 from llmcache.errors import BackendUnavailableError, BackendWarning
+from llmcache.notices import notice
 
 __all__ = ["DefaultBackend"]
 
@@ -78,11 +78,10 @@ class DefaultBackend(TieredBackend):
             # os.path, as Path.exists raises where a directory on the way may not be entered.
             if os.path.exists(self.path):  # noqa: PTH110 - see above
                 return True
-            warnings.warn(
+            notice(
                 f"Answers are kept in memory only, for this process: {error} To keep them, set "
                 "LLMCACHE_DIR to a directory that can be written, or LLMCACHE_BACKEND.",
                 BackendWarning,
-                stacklevel=2,
             )
             return False
         return True

@@ -5,10 +5,8 @@ The one place where locks are waited for, files reopened or set aside, and error
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple
@@ -24,14 +22,12 @@ from llmcache.backends.sqlite.undone import UNDONE, Undone
 from llmcache.backends.sqlite.workers import Workers
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import BackendUnavailableError, BackendWarning
+from llmcache.notices import notice
 
 __all__ = ["Sessions"]
 
 T = TypeVar("T")
 Given = TypeVarTuple("Given")
-
-logger = logging.getLogger("llmcache")
-
 
 MOST_REOPENINGS = 4
 """Within one operation; a file that is lost again at once will not come back."""
@@ -228,15 +224,11 @@ class Sessions:
         return True
 
     def warn(self, text: str) -> None:
-        """Say it once; where warnings are errors it is logged, as the operation has succeeded."""
+        """Say it once."""
         if text in self.warned:
             return
         self.warned.add(text)
-        message = f"{self.description} {text}."
-        try:
-            warnings.warn(message, BackendWarning, stacklevel=2)
-        except BackendWarning:
-            logger.warning(message)
+        notice(f"{self.description} {text}.", BackendWarning)
 
     def close(self) -> None:
         """Close every connection of this process; later operations are refused."""
