@@ -264,6 +264,6 @@ def store_items(
 def keep_manifest(question: Question, parts: KeptParts | None) -> Generator[Step, Any, None]:
     """Keep the shared parts once per process; without them only explanations are poorer."""
     known = question.plan.kept_manifests
-    if parts is not None and parts.manifest not in known:
+    if parts is not None and parts.shared and parts.manifest not in known:
         yield Ask("put_manifest", (parts.manifest, parts.shared))
         known.add(parts.manifest)

@@ -1,20 +1,19 @@
-"""Short previews of a call's arguments, for people; kept only where `previews` asks for them.
+"""What is kept for people beside the parts of a key, under names of its own, and in no key.
 
-They lie beside the parts of the key, under names of their own, and take no part in any key. Text
-and numbers are shown, of all else the type; what is secret by its name is not.
+Short previews of a call's arguments, only where `previews` asks for them: text and numbers are
+shown, of all else the type; what is secret by its name is not. And what the function reads and no
+key can see, once for all its calls.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
-from llmcache.keys.explain import BESIDE
+from llmcache.keys.explain import PREVIEW, UNKEYED, decoded
 from llmcache.keys.kinds import is_secret_name
 
-__all__ = ["PREVIEW", "kept_previews", "previews"]
+__all__ = ["kept_previews", "kept_unkeyed", "previews", "unkeyed_beside"]
 
-PREVIEW = BESIDE
 SHOWN = 80
 
 
@@ -34,14 +33,24 @@ def shown(value: object) -> str:
 
 def kept_previews(parts: bytes) -> dict[str, str]:
     """The previews beside the parts of an entry, by name; none where they cannot be read."""
-    try:
-        kept = json.loads(parts)
-    except ValueError:
-        return {}
-    if not isinstance(kept, dict):
-        return {}
+    return kept_under(PREVIEW, parts)
+
+
+def unkeyed_beside(unkeyed: Iterable[str]) -> dict[str, str]:
+    """What no key can see, each as `NAME: WHY`, as it is kept with the shared parts."""
+    told = (each.partition(": ") for each in unkeyed)
+    return {f"{UNKEYED}{name}": why for name, _, why in told}
+
+
+def kept_unkeyed(shared: bytes) -> dict[str, str]:
+    """The same again: names, and why."""
+    return kept_under(UNKEYED, shared)
+
+
+def kept_under(prefix: str, parts: bytes) -> dict[str, str]:
+    """What stands there under names that begin like that."""
     return {
-        name.removeprefix(PREVIEW): str(text)
-        for name, text in kept.items()
-        if name.startswith(PREVIEW)
+        name.removeprefix(prefix): str(text)
+        for name, text in (decoded(parts) or {}).items()
+        if name.startswith(prefix)
     }

@@ -37,7 +37,7 @@ class KeptParts:
     Attributes:
         call: JSON of the parts that differ by call.
         manifest: The digest of those that all calls share.
-        shared: JSON of those.
+        shared: JSON of those, with what no key can see; empty where it is kept already.
     """
 
     call: bytes

@@ -20,9 +20,9 @@ from llmcache.backends.url import shared_backend
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import FileNeeded
-from llmcache.keys.key import CacheKey, FunctionKeys, ResultType
+from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
 from llmcache.ledger import account_of
-from llmcache.previews import previews
+from llmcache.previews import previews, unkeyed_beside
 from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
 from llmcache.store import in_worker, store_of
@@ -216,7 +216,14 @@ class Variant:
         if plan.settings.previews and not plan.settings.sealing_keys:
             beside = previews(keys.planner.binder.bind(call.args, call.kwargs))
         kept = as_json({**parts.call, **beside})
-        return KeptParts(kept, parts.manifest, as_json(parts.shared))
+        return KeptParts(kept, parts.manifest, self.shared(plan, call, parts))
+
+    def shared(self, plan: Plan, call: Arguments, parts: KeyParts) -> bytes:
+        """What all calls share, with what no key can see; nothing where it is kept already."""
+        if parts.manifest in plan.kept_manifests:
+            return b""
+        unkeyed = self.subject.keys.unkeyed(call.args, call.kwargs, **plan.keying[0])
+        return as_json({**parts.shared, **unkeyed_beside(unkeyed)})
 
     def former(self, plan: Plan, call: Arguments) -> tuple[str, ...]:
         """The digests that the call had under the older encryption keys."""

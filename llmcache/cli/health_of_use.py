@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from llmcache.backends.base import Backend, Ledgers, Listing, Scope, able
+from llmcache.backends.base import Backend, Ledgers, Listing, Manifests, Scope, able
 from llmcache.backends.counts import Cell, Sums
 from llmcache.cli.findings import Finding, fine, hint
 from llmcache.keys.explain import decoded
+from llmcache.previews import kept_unkeyed
 
 __all__ = ["look_at_use", "never_repeated"]
 
@@ -24,10 +25,10 @@ ARGUMENT = "argument "
 
 
 def look_at_use(store: Backend, now: float) -> Iterator[Finding]:
-    """Arguments that never repeat, functions that never hit, failures, calls without a key."""
+    """What no key sees, arguments that never repeat, functions that never hit, failures."""
     listing, ledger = able(store, Listing), able(store, Ledgers)
     if listing is not None:
-        yield from look_at_arguments(listing)
+        yield from look_at_entries(listing, able(store, Manifests))
     if ledger is None:
         yield hint("ledger", f"{store.description} keeps none: counts are each process's own.")
         return
@@ -35,12 +36,18 @@ def look_at_use(store: Backend, now: float) -> Iterator[Finding]:
     yield from look_at_counts(ledger.counts(since))
 
 
-def look_at_arguments(listing: Listing) -> Iterator[Finding]:
-    """Functions one of whose arguments differs in every entry while the others repeat."""
+def look_at_entries(listing: Listing, manifests: Manifests | None) -> Iterator[Finding]:
+    """By function: what its key cannot see, and an argument that differs in every entry."""
     parts: dict[Scope, list[Mapping[str, str]]] = defaultdict(list)
+    newest: dict[Scope, str] = {}
     for listed in listing.entries(limit=LOOKED_AT):
         parts[listed.entry.scope].append(decoded(listed.entry.parts) or {})
+        newest.setdefault(listed.entry.scope, listed.entry.manifest)
     for scope, found in parts.items():
+        shared = manifests.get_manifest(newest[scope]) if manifests is not None else None
+        for name, why in kept_unkeyed(shared or b"{}").items():
+            text = f"{scope.function} reads {name}, which is not in its key ({why})"
+            yield hint("keys", f"{text}: if answers depend on it, depends_on= brings it in.")
         for name in never_repeated(found):
             text = f"{name!r} of {scope.function} never repeats: if the answer does not depend on"
             yield hint("arguments", f"{text} it, ignore=[{name!r}] makes its calls hit.")

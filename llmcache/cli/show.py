@@ -74,13 +74,17 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
     from llmcache.cli.answers import plain_answer  # noqa: PLC0415 - as above
     from llmcache.cli.ls import facts  # noqa: PLC0415 - as above
     from llmcache.codecs import Framing, Unreadable  # noqa: PLC0415 - as above
-    from llmcache.keys.explain import decoded  # noqa: PLC0415 - as above
+    from llmcache.keys.explain import counted, decoded  # noqa: PLC0415 - as above
+    from llmcache.previews import kept_previews, kept_unkeyed  # noqa: PLC0415 - as above
 
     manifests = able(store, Manifests)
     digest = listed.entry.manifest
     shared = manifests.get_manifest(digest) if manifests and digest else None
     told = facts(listed)
-    told["parts"] = (decoded(shared or b"{}") or {}) | (decoded(listed.entry.parts) or {})
+    kept = (decoded(shared or b"{}") or {}) | (decoded(listed.entry.parts) or {})
+    told["parts"] = counted(kept)
+    told["previews"] = kept_previews(listed.entry.parts)
+    told["unkeyed"] = kept_unkeyed(shared or b"{}")
     framing = Framing(keys=settings.current().sealing_keys)
     try:
         told["answer"] = plain_answer(listed.key, store.get(listed.key), framing)
@@ -93,13 +97,19 @@ def print_entry(told: dict[str, Any]) -> None:
     """For people: a line a fact, the parts, the answer."""
     import json  # noqa: PLC0415 - not for `--help`
 
-    apart = ("parts", "answer", "unreadable")
+    apart = ("parts", "previews", "unkeyed", "answer", "unreadable")
     for name, value in told.items():
         if name not in apart:
             click.echo(f"{name + ':':<15}{'-' if value in (None, '') else value}")
     click.secho("\nThe key is made of", bold=True)
     for name, digest in told["parts"].items():
         click.echo(f"  {digest}  {name}")
+    for name, why in told["unkeyed"].items():
+        click.echo(f"  not in it: {name}, {why}")
+    if told["previews"]:
+        click.secho("\nIt was asked with", bold=True)
+    for name, preview in told["previews"].items():
+        click.echo(f"  {name} = {preview}")
     if "unreadable" in told:
         click.secho(f"\nThe answer cannot be read: {told['unreadable']}.", fg="yellow")
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from llmcache.keys.key import KeyParts
 
-__all__ = ["Explanation", "Near", "Stored", "explanation", "nearest"]
+__all__ = ["Explanation", "Near", "Stored", "counted", "explanation", "nearest"]
 
 Stored = tuple[str, bytes, str]
 """A stored entry: its key, its call parts as JSON, the digest of its manifest."""
@@ -20,7 +20,8 @@ BY_MODE = {
     "off": "mode off: the function is called all the same, and nothing is stored",
     "refresh": "mode refresh: the function is called all the same, and its result stored anew",
 }
-BESIDE = "preview of "  # kept with the parts of a key, and none of them
+PREVIEW, UNKEYED = BESIDE = "preview of ", "not in the key: "
+"""How names begin that are kept with the parts of a key, and are none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def nearest(
     listed = list(stored)
     shared = {wanted.manifest: dict(wanted.shared)}
     for manifest in {manifest for _, _, manifest in listed} - shared.keys():
-        shared[manifest] = decoded(manifests(manifest) or b"{}") or {}
+        shared[manifest] = counted(decoded(manifests(manifest) or b"{}") or {})
     best = fewest_missing(wanted, listed, shared)
     if best is not None and decoded(best[1]) is None:
         listed = [entry for entry in listed if decoded(entry[1]) is not None]
@@ -120,7 +121,7 @@ def nearest(
         return None
     key, parts, manifest = best
     of_all = differences(wanted.shared, shared[manifest])
-    return Near(key, (*of_all, *differences(wanted.call, decoded(parts) or {})))
+    return Near(key, (*of_all, *differences(wanted.call, counted(decoded(parts) or {}))))
 
 
 def fewest_missing(
@@ -150,6 +151,11 @@ def decoded(parts: bytes) -> dict[str, str] | None:
     return found if isinstance(found, dict) else None
 
 
+def counted(kept: Mapping[str, str]) -> dict[str, str]:
+    """The parts of a key, of what is kept."""
+    return {name: text for name, text in kept.items() if not name.startswith(BESIDE)}
+
+
 def distance(one: Mapping[str, str], other: Mapping[str, str]) -> int:
     """In how many parts two records differ."""
     return len(one.keys() | other.keys()) - len(one.items() & other.items())
@@ -159,8 +165,6 @@ def differences(wanted: Mapping[str, str], stored: Mapping[str, str]) -> tuple[s
     """What differs, each as a phrase."""
     found = []
     for name in sorted(wanted.keys() | stored.keys()):
-        if name.startswith(BESIDE):
-            continue
         if name not in stored:
             found.append(f"{name} is new")
         elif name not in wanted:

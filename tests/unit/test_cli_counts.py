@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,32 @@ def test_the_one_argument_that_never_repeats_is_named() -> None:
     assert never_repeated([dict(each) for each in parts]) == ["now"]
     assert never_repeated([{"argument now": f"{n}"} for n in range(30)]) == []
     assert never_repeated([dict(each) for each in parts[:10]]) == []
+
+
+@pytest.mark.usefixtures("isolated")
+def test_what_no_key_can_see_and_what_never_repeats_are_named_of_each_function() -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+
+        @cached_structured(name="shop.count", version=1)
+        def count(table: str, now: int) -> int:
+            return len(table) + now
+
+        @cached_structured(name="shop.look", version=1)
+        def look(table: str) -> str:
+            return str(database) + table
+
+        for now in range(30):
+            count("abc"[now % 3], now)
+        look("a")
+        assert look.cache_explain("b").differences == ("argument table differs",)
+    findings = json.loads(invoke("doctor", "--json").stdout)
+    (seen,) = (each["text"] for each in findings if each["about"] == "keys")
+    assert seen.startswith("shop.look reads closure ")
+    assert "database, which is not in its key (Connection has no stable form)" in seen
+    assert "depends_on=" in seen
+    (repeated,) = (each["text"] for each in findings if each["about"] == "arguments")
+    assert "ignore=['now']" in repeated
+    assert "shop.count" in repeated
 
 
 def test_a_ledger_that_cannot_be_had_is_said() -> None:
