@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -100,7 +101,7 @@ def call_items(variant: Variant, call: Arguments) -> Generator[Any, Any, Any]:
 
 async def call_async_items(variant: Variant, call: Arguments) -> AsyncGenerator[Any, None]:
     """Call an async generator function."""
-    items = await call_async(variant, call._replace(run=awaitable(call.run)))
+    items = await call_async(variant, replace(call, run=awaitable(call.run)))
     async with aclosing(items):
         async for item in items:
             refuse((yield item))

@@ -21,7 +21,16 @@ from llmcache.following import Late, afollow, follow
 from llmcache.looking import alook, look
 from llmcache.question import AWAITED, Answer, Question
 from llmcache.streams import AsyncSharedStream, SharedStream
-from llmcache.verdicts import Serve, count_raised, for_caller, for_follower, stale_after, verdict
+from llmcache.verdicts import (
+    UNDECIDED,
+    Serve,
+    at_once,
+    count_raised,
+    for_caller,
+    for_follower,
+    stale_after,
+    verdict,
+)
 
 __all__ = ["aanswer", "afly", "answer", "drop", "fly"]
 
@@ -54,7 +63,11 @@ def answer(question: Question) -> Any:
 
 def answered(question: Question) -> Any:
     """As `answer`; a call that raises is not counted yet."""
-    decided = verdict(question, look(question))
+    found = look(question)
+    value = at_once(question, found)
+    if value is not UNDECIDED:
+        return value
+    decided = verdict(question, found)
     if isinstance(decided, Serve):
         if decided.refresh:
             begin_refresh(question, decided.value)
@@ -126,7 +139,11 @@ async def aanswer(question: Question) -> Any:
 
 async def aanswered(question: Question) -> Any:
     """As `answered`, async."""
-    decided = verdict(question, await alook(question))
+    found = await alook(question)
+    value = at_once(question, found)
+    if value is not UNDECIDED:
+        return value
+    decided = verdict(question, found)
     if isinstance(decided, Serve):
         if decided.refresh:
             refreshes.abegin(question.seat, lambda: arenew(question))
@@ -222,9 +239,7 @@ def begin_refresh(question: Question, value: Any) -> None:
 
 def awaiting(question: Question, function: Callable[[], Any]) -> Question:
     """The question of a plain function that returned an awaitable: as of a coroutine function."""
-    awaited = replace(question, function=function, mark=AWAITED, follows=False)
-    awaited.patience = question.patience
-    return awaited
+    return replace(question, function=function, mark=AWAITED, follows=False)
 
 
 class Unawaited:

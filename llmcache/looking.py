@@ -15,7 +15,7 @@ def look(question: Question) -> Entry | Nothing | Failed | None:
         return None
     found = question.plan.store.get(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
-        return rotated(question, [(key, question.plan.store.get(key)) for key in former(question)])
+        return rotated(question, [(key, question.plan.store.get(key)) for key in question.former()])
     return found
 
 
@@ -26,18 +26,13 @@ async def alook(question: Question) -> Entry | Nothing | Failed | None:
     found = await question.plan.store.aget(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
         aget = question.plan.store.aget
-        return rotated(question, [(key, await aget(key)) for key in former(question)])
+        return rotated(question, [(key, await aget(key)) for key in question.former()])
     return found
-
-
-def former(question: Question) -> tuple[str, ...]:
-    """The digests that the call had under older encryption keys."""
-    return question.former() if question.former is not None else ()
 
 
 def every_key(question: Question) -> tuple[str, ...]:
     """All digests under which the answer may be stored."""
-    return question.key, *former(question)
+    return question.key, *question.former()
 
 
 def rotated(

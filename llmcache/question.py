@@ -8,7 +8,7 @@ from typing import Any
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.codecs import Framing, ResultCodec, Usage, split
-from llmcache.events import BackendFailure, listened
+from llmcache.events import BackendFailure
 from llmcache.lookup import Outcome, judge
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
@@ -62,6 +62,7 @@ class Plan:
         reader_ttl: The time to live in seconds that its callers judge by; None where it is a
             callable, which has been asked when storing.
         keep_if: The user's predicate, or None for the rule of `reason_not_to_keep`.
+        now: The time, in seconds since 1970 UTC.
         keying: What keys are made with; further ones, with older encryption keys, only looked up.
         kept_manifests: The manifests that are known to be in the store.
         anew: Whether what is stored, and what runs already, will not do.
@@ -76,11 +77,13 @@ class Plan:
     keep_if: Callable[[Any], object] | None = None
     keying: tuple[Mapping[str, Any], ...] = ()
     reader_ttl: float | None = None
+    now: Callable[[], float] = field(init=False)
     kept_manifests: set[str] = field(default_factory=set)
     anew: bool = False
     offline: bool = False
 
     def __post_init__(self) -> None:
+        self.now = self.settings.clock.time
         ttl = self.settings.ttl
         self.reader_ttl = None if callable(ttl) else ttl
         self.anew = self.settings.mode is Mode.REFRESH
@@ -99,13 +102,13 @@ class Question:
         former: The digests it had under older encryption keys, looked up when `key` is absent.
         mark: What the function gives where it is not a result: put before what is stored.
         patience: Seconds that storage may still add to this call.
+        began: When it was asked, by the monotonic clock; None where nobody listens.
         reachable: False once the store failed in this call: it is not asked again.
         stored_as: The digest under which it was found, where that is a former one.
         joins: Whether it may read on in a stream that runs already.
         follows: Whether it waits for another caller's call.
         behind: Whether it is computed behind its caller's back, as a refresh that is nobody's call.
         told: Whether the call has been counted: once, whatever comes of it later.
-        began: When it was asked, by the monotonic clock; None where nobody listens.
     """
 
     plan: Plan
@@ -113,21 +116,16 @@ class Question:
     codec: ResultCodec
     function: Callable[[], Any]
     parts: Callable[[], KeptParts]
-    former: Callable[[], tuple[str, ...]] | None = None
-    mark: bytes = b""
-    patience: float = 0.0
+    former: Callable[[], tuple[str, ...]]
+    mark: bytes
+    patience: float
+    began: float | None
     reachable: bool = True
     stored_as: str = ""
     joins: bool = True
     follows: bool = False
     behind: bool = False
     told: bool = False
-    began: float | None = None
-
-    def __post_init__(self) -> None:
-        self.patience = self.plan.settings.backend_timeout
-        if listened():
-            self.began = self.plan.settings.clock.monotonic()
 
     @property
     def seat(self) -> tuple[int, Scope, str, bytes]:
@@ -242,6 +240,8 @@ def revive(question: Question, data: bytes) -> Any:
     Raises:
         Unreadable: When the codec cannot restore it.
     """
+    if not data.startswith(b"\0"):
+        return question.codec.load(data)
     mark = data[:2]
     if mark in {ITEMS, ASYNC_ITEMS}:
         replay = async_copies if (question.mark or mark) == ASYNC_ITEMS else copies

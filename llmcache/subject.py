@@ -12,13 +12,15 @@ import hmac
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import BuiltinFunctionType, MappingProxyType, MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcache.backends.base import Backend, Scope
 from llmcache.backends.url import shared_backend
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.errors import ConfigurationError
+from llmcache.events import listened
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
 from llmcache.ledger import account_of
@@ -43,7 +45,8 @@ class Kind(enum.Enum):
 MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS}
 
 
-class Arguments(NamedTuple):
+@dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
+class Arguments:
     """One call: what is run, and its arguments with the instance or class in front."""
 
     run: Callable[[], Any]
@@ -184,14 +187,16 @@ class Variant:
         """
         subject = self.subject
         digest, result = subject.keys.asked(call.args, call.kwargs, files=files, **plan.keying[0])
-        return Question(
-            plan=plan,
-            key=digest,
-            codec=subject.codec(result),
-            function=call.run,
-            parts=lambda: self.parts(plan, call),
-            former=lambda: self.former(plan, call),
-            mark=subject.mark,
+        return Question(  # by position, as each hit makes one: names would double what that takes
+            plan,
+            digest,
+            subject.codec(result),
+            call.run,
+            lambda: self.parts(plan, call),
+            lambda: self.former(plan, call),
+            subject.mark,
+            plan.settings.backend_timeout,
+            plan.settings.clock.monotonic() if listened() else None,
         )
 
     async def aquestion(self, plan: Plan, call: Arguments) -> Question:

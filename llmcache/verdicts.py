@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +15,27 @@ from llmcache.backends.base import Entry, Nothing
 from llmcache.codecs import Unreadable, Usage
 from llmcache.errors import BackendError, CacheMissError
 from llmcache.events import Event, Hit, Miss, Stale, Wait
-from llmcache.lookup import Absent, Expired, Fresh
+from llmcache.lookup import Absent, Expired, Fresh, is_fresh
 from llmcache.lookup import Stale as StaleEntry
 from llmcache.question import Answer, Question, outcome_of, report, restore, revive
 from llmcache.settings import Mode
 from llmcache.store import Failed
 from llmcache.streams import AsyncSharedStream, SharedStream
 
-__all__ = ["Call", "Serve", "count_raised", "for_caller", "for_follower", "stale_after", "verdict"]
+__all__ = [
+    "UNDECIDED",
+    "Call",
+    "Serve",
+    "at_once",
+    "count_raised",
+    "for_caller",
+    "for_follower",
+    "stale_after",
+    "verdict",
+]
 
 
-@dataclass(slots=True)  # as Fresh: each hit makes one
+@dataclass(frozen=True, slots=True)
 class Serve:
     """The value for the caller; `refresh`: it is to be computed anew behind his back."""
 
@@ -38,6 +49,38 @@ class Call:
 
     reason: str
     reserve: Entry | None = None
+
+
+class Undecided(enum.Enum):
+    """The typed answer of `at_once` where there is no value at once."""
+
+    UNDECIDED = "undecided"
+
+
+UNDECIDED = Undecided.UNDECIDED
+
+
+def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
+    """The value of a fresh entry of a call that nobody listens to, counted: most hits.
+
+    It makes none of the objects that `verdict` makes, which says the same of such an entry, and
+    decides all else: then this is `UNDECIDED`.
+    """
+    plan = question.plan
+    if (
+        question.told
+        or question.began is not None
+        or not isinstance(found, Entry)
+        or not is_fresh(found, plan.now(), plan.reader_ttl)
+    ):
+        return UNDECIDED
+    try:
+        value = revive(question, restore(question, found))
+    except Unreadable:
+        return UNDECIDED
+    question.told = True
+    plan.tally.count_hit(found)
+    return value
 
 
 def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve | Call:
@@ -82,11 +125,7 @@ def read(
 def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any) -> Serve:
     """Count a served entry."""
     if isinstance(outcome, Fresh):
-        if question.began is not None:
-            tell(question, Hit, outcome.entry, age=outcome.age)
-        elif not question.told:
-            question.told = True
-            question.plan.tally.count_hit(outcome.entry)
+        tell(question, Hit, outcome.entry, age=outcome.age)
         return Serve(value)
     offline = question.plan.offline
     reason = "offline" if offline else "revalidate"
