@@ -61,16 +61,18 @@ class CachedCreate:
 
     def __call__(self, **request: Any) -> Any:
         """Answer one request."""
-        variant, parts = self.taken_apart(request)
+        variant, parts, parameters = self.taken_apart(request)
         try:
-            return self.presented(variant(self.create, request, **parts))
+            return self.presented(variant(self.create, request, *parts, **parameters))
         except UncacheableArgumentError as error:
             raise as_of_the_call(error) from error.__cause__
         finally:
             forget_usage()
 
-    def taken_apart(self, request: dict[str, Any]) -> tuple[CachedCallable, dict[str, Any]]:
-        """The cached function for a call, and the parts of its key; `request` loses what is ours.
+    def taken_apart(
+        self, request: dict[str, Any]
+    ) -> tuple[CachedCallable, tuple[Any, ...], dict[str, Any]]:
+        """The cached function for a call, and what it takes; `request` loses what is ours.
 
         Raises:
             ConfigurationError: For a bad `cache_ttl` or `cache_mode`.
@@ -78,7 +80,7 @@ class CachedCreate:
         request.pop("cache", None)
         settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
         model, form = asked_type(request.get("response_model"))
-        parts = described(
+        parts, parameters = described(
             self.client,
             self.create,
             request,
@@ -86,7 +88,7 @@ class CachedCreate:
             awaited=self.awaited,
             ignored=self.ignored,
         )
-        return self.functions.of(model, settings), parts
+        return self.functions.of(model, settings), parts, parameters
 
     def presented(self, value: Any) -> Any:
         """What Instructor returns: parallel tools come one by one."""
@@ -95,8 +97,8 @@ class CachedCreate:
     def asked(self, name: str, request: dict[str, Any]) -> Any:
         """One question of the handle about a request, its defaults added as the client does."""
         full = {**self.client.kwargs, **request}
-        variant, parts = self.taken_apart(full)
-        return getattr(variant, name)(self.create, full, **parts)
+        variant, parts, parameters = self.taken_apart(full)
+        return getattr(variant, name)(self.create, full, *parts, **parameters)
 
     def cache_key(self, **request: Any) -> Any:
         """See `CachedFunction.cache_key`; takes what `create` takes, as all below."""
@@ -139,9 +141,9 @@ class AsyncCachedCreate(CachedCreate):
 
     async def __call__(self, **request: Any) -> Any:
         """Answer one request."""
-        variant, parts = self.taken_apart(request)
+        variant, parts, parameters = self.taken_apart(request)
         try:
-            return self.presented(await variant(self.create, request, **parts))
+            return self.presented(await variant(self.create, request, *parts, **parameters))
         except UncacheableArgumentError as error:
             raise as_of_the_call(error) from error.__cause__
         finally:

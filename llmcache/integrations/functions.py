@@ -20,22 +20,24 @@ from llmcache.wrappers import CachedCallable
 __all__ = ["Functions", "aanswer", "answer"]
 
 SENT = ("create", "request")
-"""What is handed to the cached function and is told by its other arguments."""
+"""What is handed to the cached functions and is told by their other arguments."""
 MOST = 256
 
 
-def answer(  # noqa: PLR0913 - they are the parts of the key
+def answer(  # noqa: PLR0913, PLR0917 - they are the parts of the key
     create: Callable[..., Any],
     request: dict[str, Any],
-    *,
     service: Any,  # noqa: ARG001 - a part of the key, as all that follow
     provider: str,  # noqa: ARG001
     mode: str,  # noqa: ARG001
     model: str | None,  # noqa: ARG001
     messages: Any,  # noqa: ARG001
-    form: Any,  # noqa: ARG001
+    form: str,  # noqa: ARG001
+    stream: str,  # noqa: ARG001
+    strict: Any,  # noqa: ARG001
     context: Any,  # noqa: ARG001
-    parameters: dict[str, Any],  # noqa: ARG001
+    /,
+    **parameters: Any,  # noqa: ARG001
 ) -> Any:
     """Send a request; what is cached."""
     meter = Meter()
@@ -47,18 +49,20 @@ def answer(  # noqa: PLR0913 - they are the parts of the key
     return result
 
 
-async def aanswer(  # noqa: PLR0913 - they are the parts of the key
+async def aanswer(  # noqa: PLR0913, PLR0917 - they are the parts of the key
     create: Callable[..., Any],
     request: dict[str, Any],
-    *,
     service: Any,  # noqa: ARG001 - a part of the key, as all that follow
     provider: str,  # noqa: ARG001
     mode: str,  # noqa: ARG001
     model: str | None,  # noqa: ARG001
     messages: Any,  # noqa: ARG001
-    form: Any,  # noqa: ARG001
+    form: str,  # noqa: ARG001
+    stream: str,  # noqa: ARG001
+    strict: Any,  # noqa: ARG001
     context: Any,  # noqa: ARG001
-    parameters: dict[str, Any],  # noqa: ARG001
+    /,
+    **parameters: Any,  # noqa: ARG001
 ) -> Any:
     """As `answer`, async."""
     meter = Meter()

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from llmcache.integrations.prompt import prompt_of
-from llmcache.keys.clients import client_digest, default_model, plain_url
+from llmcache.keys.clients import default_model, is_client, plain_url
 
 __all__ = ["asked_type", "described", "model_of"]
 
@@ -51,8 +51,8 @@ def described(  # noqa: PLR0913 - they are what there is to a request
     form: str = "",
     awaited: bool = False,
     ignored: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    """The parts of a request's key, beside the type of the answer, by the names of explanations.
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `functions.answer` takes of a request, by position and by name; all of it is key.
 
     Args:
         client: The Instructor client.
@@ -64,19 +64,25 @@ def described(  # noqa: PLR0913 - they are what there is to a request
     """
     if ignored:
         request = {name: value for name, value in request.items() if name not in ignored}
-    provider = str(getattr(client.provider, "value", client.provider))
+    provider = text_of(client.provider)
     messages, context = prompt_of(request, provider)
-    stream = request.get("stream", False) and ("async" if awaited else "sync")
-    return {
-        "service": None if "service" in ignored else service_of(client, create),
-        "provider": provider,
-        "mode": str(getattr(client.mode, "value", client.mode)),
-        "model": request.get("model") or model_of(client, create),
-        "messages": messages if are_texts(messages) else in_order(messages),
-        "form": (form, stream, request.get("strict", True)),
-        "context": context,
-        "parameters": parameters_of(request),
-    }
+    parts = (
+        None if "service" in ignored else service_of(client, create),
+        provider,
+        text_of(client.mode),
+        request.get("model") or model_of(client, create),
+        messages if are_texts(messages) else in_order(messages),
+        form,
+        ("async" if awaited else "sync") if request.get("stream", False) else "",
+        request.get("strict", True),
+        context,
+    )
+    return parts, parameters_of(request)
+
+
+def text_of(value: Any) -> str:
+    """The text of an enum's member, or of anything else."""
+    return str(getattr(value, "value", value))
 
 
 def model_of(client: Any, create: Callable[..., Any]) -> str | None:
@@ -89,9 +95,8 @@ def service_of(client: Any, create: Callable[..., Any]) -> Any:
     inner = client.client
     if inner is None:
         return completion_function(getattr(create, "__wrapped__", create))
-    known = client_digest(inner)
-    if known is not None:
-        return known
+    if is_client(inner):
+        return inner
     return (type(inner).__qualname__, plain_url(getattr(inner, "base_url", None)))
 
 

@@ -77,15 +77,19 @@ class Binder:
     Attributes:
         names: The parameters, in the order of the signature.
         kept: Those of them that `bind` gives.
+        keywords: The one that takes all other keywords; None: there is none.
     """
 
-    __slots__ = ("kept", "names", "twin")
+    __slots__ = ("kept", "keywords", "names", "twin")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Read the signature of `function`, which is the undecorated one."""
         signature = signature_of(function)
         self.names: tuple[str, ...] = tuple(signature.parameters)
         self.kept: tuple[str, ...] = self.names
+        self.keywords: str | None = next(
+            (n for n, one in signature.parameters.items() if one.kind is one.VAR_KEYWORD), None
+        )
         self.twin: Callable[..., dict[str, Any]] = twin_of(function, signature)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[str, object], ...]:
@@ -108,7 +112,7 @@ class Binder:
         """The same function bound, with these parameters left out of what `bind` gives."""
         names = frozenset(ignored)
         fewer = Binder.__new__(Binder)
-        fewer.names, fewer.twin = self.names, self.twin
+        fewer.names, fewer.twin, fewer.keywords = self.names, self.twin, self.keywords
         fewer.kept = tuple(name for name in self.kept if name not in names)
         return fewer
 

@@ -47,19 +47,19 @@ UNREADABLE = (
 class PlainReferences:
     """Types and functions by name alone; no clients."""
 
-    def of_type(self, kind: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
+    def of_type(self, kind: Any) -> bytes:
         """`module:qualname`; of an alias or a type variable its text."""
         return (class_name(kind) if isinstance(kind, type) else str(kind)).encode()
 
-    def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - as of_type
+    def of_function(self, function: Any) -> bytes:
         """`module:qualname`."""
         return f"{function.__module__}:{function.__qualname__}".encode()
 
-    def of_class(self, kind: type) -> bytes:  # noqa: ARG002 - as of_type
+    def of_class(self, kind: type) -> bytes:  # noqa: ARG002 - References says so
         """Nothing."""
         return b""
 
-    def of_client(self, value: object) -> bytes | None:  # noqa: ARG002 - as of_type
+    def of_client(self, value: object) -> bytes | None:  # noqa: ARG002 - as of_class
         """Never one."""
         return None
 

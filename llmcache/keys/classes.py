@@ -18,6 +18,7 @@ __all__ = [
     "found_in",
     "has_method",
     "inner_of",
+    "is_replaceable",
     "methods_of",
     "plain_members",
 ]
@@ -106,6 +107,14 @@ def inner_of(found: Any) -> Any:
     """What a method, a property or a cached property calls, with its decorators."""
     inner = (getattr(found, name, None) for name in ("fget", "func", "__func__"))
     return next(filter(callable, inner), found)
+
+
+def is_replaceable(found: Any) -> bool:
+    """Whether an object may hold something of its own in the place of this member of its class.
+
+    What it holds in the place of a cached property is what that came to.
+    """
+    return not hasattr(type(found), "__set__") and type(found).__name__ != "cached_property"
 
 
 def has_method(kind: type, function: types.FunctionType) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from llmcache.keys.kinds import is_secret_name
 
-__all__ = ["client_digest", "client_facts", "is_client"]
+__all__ = ["Identity", "client_digest", "client_facts", "is_client", "other_headers"]
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
@@ -46,9 +46,19 @@ PASSED_BY = frozenset({
 """Defaults of an Instructor client that change no answer."""
 
 
+class Identity(bytes):
+    """What counts of a client, in 32 bytes.
+
+    Attributes:
+        facts: The same as names and texts, for explanations.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+
+
 UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
 CONTAINERS = ("kwargs", "_custom_headers", "_custom_query")
-digests: dict[int, tuple[weakref.ref[Any], list[object], bytes]] = {}
+digests: dict[int, tuple[weakref.ref[Any], list[object], Identity]] = {}
 kinds: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 
 
@@ -57,7 +67,7 @@ def is_client(value: object) -> bool:
     return kind_of(value) is not None
 
 
-def client_digest(value: object) -> bytes | None:
+def client_digest(value: object) -> Identity | None:
     """The facts in 32 bytes; None: not a client.
 
     Kept as long as the client lives and holds the very same objects, so that a call costs a look
@@ -72,7 +82,8 @@ def client_digest(value: object) -> bytes | None:
     facts = client_facts(value)
     if facts is None:
         return None
-    found = hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()
+    found = Identity(hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest())
+    found.facts = facts
     with contextlib.suppress(TypeError):
         forget = functools.partial(forgotten, id(value))
         digests[id(value)] = (weakref.ref(value, forget), held_by(value), found)
@@ -113,6 +124,16 @@ def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
         return None
     facts = dict(READERS[kind](value))
     return tuple(sorted(facts.items()))
+
+
+def other_headers(value: Any) -> list[str]:
+    """The names of the headers that the user gave a client and that do not count."""
+    found = set[str]()
+    for holder in (value, getattr(value, "_client", None), getattr(value, "client", None)):
+        given = getattr(holder, "_custom_headers", None)
+        if isinstance(given, Mapping):
+            found.update(str(name).lower() for name in given if str(name).lower() not in HEADERS)
+    return sorted(found)
 
 
 def kind_of(value: object) -> str | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from llmcache.keys.key import KeyParts
+from llmcache.keys.parts import KeyParts
 
 __all__ = ["Explanation", "Near", "Stored", "counted", "explanation", "nearest"]
 
@@ -128,15 +128,18 @@ def fewest_missing(
     wanted: KeyParts, listed: Iterable[Stored], shared: Mapping[str, Mapping[str, str]]
 ) -> Stored | None:
     """The entry that lacks the fewest of the wanted digests; looked for as text, not decoded."""
-    digests = [f'"{digest}"'.encode() for digest in wanted.call.values()]
+    parts_wanted = [
+        f'{json.dumps(name, ensure_ascii=False)}:"{digest}"'.encode()
+        for name, digest in wanted.call.items()
+    ]
     apart = {name: distance(wanted.shared, parts) for name, parts in shared.items()}
-    best, least = None, len(digests) + max(apart.values()) + 1
+    best, least = None, len(parts_wanted) + max(apart.values()) + 1
     for entry in listed:
         missing = apart[entry[2]]
         if missing < least:
             parts = entry[1]
-            for digest in digests:
-                missing += digest not in parts
+            for part in parts_wanted:
+                missing += part not in parts
             if missing < least:
                 best, least = entry, missing
     return best

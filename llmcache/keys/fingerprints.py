@@ -6,34 +6,32 @@ import contextvars
 import copy
 import os
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.canonical import digest
-from llmcache.keys.chains import CHANGED, Chain, is_item, item
-from llmcache.keys.clients import client_digest, is_client
+from llmcache.keys.chains import Chain
+from llmcache.keys.clients import client_digest, is_client, other_headers
 from llmcache.keys.follow import Follower
-from llmcache.keys.kinds import (
-    CONTAINERS,
-    PLAIN,
-    call_of,
-    function_of,
-    is_quiet,
-    is_secret_name,
-    label_of,
-    named,
-)
+from llmcache.keys.kinds import function_of, named
+from llmcache.keys.objects import Objects
 from llmcache.keys.parsing import Walk, follow_validator
-from llmcache.keys.pieces import BY_BODY, MISSING, Live, Piece, Reading, Remembered
+from llmcache.keys.pieces import MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
-__all__ = ["Fingerprints"]
+__all__ = ["Fingerprints", "left_out"]
 
 ALIASES_KEPT = 256
-BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
 
+
+UNKNOWN = "not known to change answers"
+
+left_out: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar(
+    "left_out", default=None
+)
+"""Where to note what does not count of values whose digest alone is kept; None: nobody asks."""
 
 within: contextvars.ContextVar[frozenset[int]] = contextvars.ContextVar(
     "within", default=frozenset()
@@ -54,16 +52,20 @@ class Fingerprints:
         self.project = project
         self.pinned = pinned
         self.files = files
+        self.twins: dict[bool, Fingerprints] = {files: self}
         self.of_types: Remembered[Reading] = Remembered()
         self.of_functions: Remembered[Reading] = Remembered()
-        self.of_objects: Remembered[dict[frozenset[Chain], Reading]] = Remembered()
+        self.objects: Objects = Objects(self)
         self.aliases: dict[Any, Any] = {}
 
     def at(self, files: bool) -> Fingerprints:  # noqa: FBT001 - as `Live`
         """The same, sharing all that is known, where files may be read or may not."""
-        other = self if self.files is files else copy.copy(self)
-        other.files = files
-        return other
+        twin = self.twins.get(files)
+        if twin is None:
+            twin = copy.copy(self)
+            twin.files, twin.objects = files, self.objects.of(twin)
+            self.twins[files] = twin
+        return twin
 
     def follower(self, reading: Reading, subject: type | None = None) -> Follower:
         """A walk that adds to `reading`."""
@@ -71,11 +73,11 @@ class Fingerprints:
 
     # What the canonical encoder asks.
 
-    def of_type(self, kind: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
+    def of_type(self, kind: Any) -> bytes:
         """A class, generic alias or the like by its schema, a project class by its code too."""
-        return self.type_reading(kind).digest(self.files)
+        return self.folded(self.type_reading(kind))
 
-    def of_function(self, function: Any, path: str) -> bytes:  # noqa: ARG002 - References says so
+    def of_function(self, function: Any) -> bytes:
         """A function by name and code, with all that it reads; a third party's by name."""
         plain = function_of(function)
         if plain is None or not self.project.wrote(plain):
@@ -85,7 +87,7 @@ class Fingerprints:
             reading = Reading()
             self.follower(reading).value("function", plain, ())
             self.of_functions.put(plain, reading)
-        return reading.digest(self.files)
+        return self.folded(reading)
 
     def of_class(self, kind: type) -> bytes:
         """The code of a project class; nothing within its own constants, where it is known."""
@@ -93,13 +95,18 @@ class Fingerprints:
             return b""
         outer = within.set(within.get() | {id(kind)})
         try:
-            return self.type_reading(kind).digest(self.files)
+            return self.folded(self.type_reading(kind))
         finally:
             within.reset(outer)
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""
-        return client_digest(value)
+        found = client_digest(value)
+        noted = left_out.get()
+        if found is not None and noted is not None:
+            kind = value.__class__.__name__
+            noted.update((f"header {name} of {kind}", UNKNOWN) for name in other_headers(value))
+        return found
 
     def type_reading(self, kind: Any) -> Reading:
         """What a type is made of; remembered by the class, or by the alias."""
@@ -124,6 +131,15 @@ class Fingerprints:
         except TypeError:
             return alias
 
+    def folded(self, reading: Reading) -> bytes:
+        """A reading in 32 bytes; what it leaves out is noted where somebody asks."""
+        noted = left_out.get()
+        if noted is not None:
+            pieces = reading.pieces(self.files)
+            noted.update(reading.unkeyed)
+            noted.update((name, why) for name, why in pieces if isinstance(why, str))
+        return reading.digest(self.files)
+
     # What the follower asks.
 
     def frozen(self, value: object) -> bytes:
@@ -135,10 +151,10 @@ class Fingerprints:
         rests = frozenset({rest})
 
         def client(files: bool) -> Iterator[Piece]:  # noqa: ARG001, FBT001 - as `Live`
-            yield label, client_digest(value) or b"none"
+            yield label, self.of_client(value) or b"none"
 
         def pieces(files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
-            return self.at(files).value_pieces(label, value, rests, files=files)
+            return self.at(files).objects.value_pieces(label, value, rests, files=files)
 
         if is_client(value):
             return client
@@ -203,97 +219,3 @@ class Fingerprints:
             return digest(value, path="", references=self)
         except UncacheableArgumentError:
             return None
-
-    # Objects, by what is read of them.
-
-    def value_pieces(
-        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
-    ) -> Iterator[Piece]:
-        """A value that is read, or where only parts of it are read, those."""
-        if any(rests) and isinstance(value, CONTAINERS):
-            yield from self.items_of(label, value, rests, files=files)
-        elif type(value) in PLAIN and not is_secret_name(label):
-            yield label, digest(value, path=label, references=self)
-        elif (client := self.of_client(value)) is not None:
-            yield label, client
-        elif is_quiet(value):
-            return
-        elif is_secret_name(label):
-            yield label, "a secret by its name"
-        elif all(rests) and type(value).__module__ not in BUILTIN and not isinstance(value, type):
-            yield from self.attributes_of(label, value, rests, files=files)
-        else:
-            yield from self.whole_value(label, value, files=files)
-
-    def whole_value(self, label: str, value: Any, *, files: bool) -> Iterator[Piece]:
-        """The canonical form; of a callable of the project that has none, its code."""
-        try:
-            yield label, digest(value, path=label, references=self, files=files)
-        except UncacheableArgumentError:
-            call = call_of(type(value))
-            if call is not None and self.project.wrote(call):
-                yield from self.attributes_of(label, value, {("__call__",)}, files=files)
-            else:
-                yield label, f"{label_of(value)} has no stable form"
-
-    def items_of(
-        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
-    ) -> Iterator[Piece]:
-        """Of a container that the body changes, the items that it reads by literal keys."""
-        changed = any(rest[:1] == (CHANGED,) for rest in rests)
-        if changed:
-            yield label, BY_BODY
-        elif not all(rest and is_item(rest[0]) for rest in rests):
-            yield from self.value_pieces(label, value, {()}, files=files)
-            return
-        for rest in rests:
-            if rest and is_item(rest[0]):
-                held = held_item(value, rest[0])
-                yield from self.value_pieces(label + rest[0], held, {rest[1:]}, files=files)
-
-    def attributes_of(
-        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
-    ) -> Iterator[Piece]:
-        """What is read of an object: data by value, its own methods by code."""
-        rests = {rest[1:] if rest[:1] == (CHANGED,) else rest for rest in rests}
-        reading = self.object_reading(type(value), frozenset(rests))
-        if reading.whole:
-            if rests == {("__call__",)}:
-                yield label, f"{label_of(value)} has no stable form"
-            else:
-                yield from self.whole_value(label, value, files=files)
-        if reading.parts or reading.live:
-            yield f"{label}: code", reading.digest(files)
-        yield from self.own_pieces(label, value, reading.own, files=files)
-
-    def own_pieces(
-        self, label: str, value: Any, own: Mapping[str, set[Chain]], *, files: bool
-    ) -> Iterator[Piece]:
-        """The attributes of one object that are read."""
-        for name, rests in own.items():
-            held = getattr(value, name, MISSING)
-            if held is MISSING:
-                yield f"{label}.{name}", b"missing"
-            else:
-                yield from self.value_pieces(f"{label}.{name}", held, rests, files=files)
-
-    def object_reading(self, kind: type, rests: frozenset[Chain]) -> Reading:
-        """What the class of an object says about the attributes that are read of it."""
-        known = self.of_objects.get(kind)
-        if known is None:
-            known = {}
-            self.of_objects.put(kind, known)
-        reading = known.get(rests)
-        if reading is None or not reading.current():
-            reading = Reading()
-            follower = self.follower(reading, kind)
-            for chain in sorted(rests):
-                follower.members.own(chain, None)
-            known[rests] = reading
-        return reading
-
-
-def held_item(container: Any, step: str) -> object:
-    """An item by its step; None where there is none, without making one."""
-    entries = container.items() if isinstance(container, dict) else enumerate(container)
-    return next((value for key, value in entries if item(key) == step), None)

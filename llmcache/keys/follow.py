@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import hashlib
 import types
-import typing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.chains import CHANGED, Chain, is_item, shown_chain
+from llmcache.keys.classes import found_in
 from llmcache.keys.clients import is_client
-from llmcache.keys.code import body_of, known, layers
+from llmcache.keys.code import body_of, known, layers, plain_function
 from llmcache.keys.environment import is_environment
 from llmcache.keys.kinds import (
     CONTAINERS,
     call_of,
     foreign_name,
     function_of,
+    is_bound,
     is_frozen,
     is_quiet,
     is_secret_name,
@@ -59,12 +61,15 @@ class Follower:
         self.files = files
         self.met: dict[tuple[int, int], object] = {}
         self.parsing: bool = False
+        self.documenting: bool = False
+        self.called: types.FunctionType | None = None
         self.watching: set[tuple[int, str]] = set()
         self.members: Members = Members(self)
         self.names: Names = Names(self)
 
     def outermost(self, function: Any, label: str) -> None:
         """The decorated callable itself, whatever kind it is of."""
+        self.called = plain_function(function)
         if isinstance(function, functools.partial):
             self.partial(label, function)
             self.outermost(function.func, label)
@@ -117,8 +122,8 @@ class Follower:
             self.reading.unkeyed[label] = (
                 "no source that matches: read from bytecode, for this version of Python only"
             )
-        if body.reads_docstring and function.__doc__:
-            self.count(f"docstring of {qualified(function)}", self.values.frozen(function.__doc__))
+        outer, self.documenting = self.documenting, body.reads_docstring
+        self.docstring(function)
         for shown in body.withheld:
             who = label.removeprefix("code of ")
             self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
@@ -131,6 +136,27 @@ class Follower:
             for chain in body.left_out:
                 if chain[0] == function.__code__.co_varnames[0]:
                     self.reading.unkeyed[f"self.{shown_chain(chain[1:])}"] = BY_BODY
+        self.documenting = outer
+        if function is not self.called:
+            self.defaults(function)
+
+    def docstring(self, value: Any) -> None:
+        """What is said of a function or a class, where the code that reads it reads docstrings."""
+        if not self.documenting:
+            return
+        function = function_of(getattr(value, "__func__", value))
+        if function is not None and self.project.wrote(function):
+            self.reading.documented.append((function, function.__doc__))
+            if function.__doc__:
+                label = f"docstring of {qualified(function)}"
+                self.count(label, self.values.frozen(function.__doc__))
+        elif isinstance(value, type) and self.project.owns(value.__module__):
+            said = tuple(
+                self.watch(base.__dict__, "__doc__")
+                for base in value.__mro__
+                if self.project.owns(base.__module__)
+            )
+            self.count(f"docstring of {qualified(value)}", self.values.frozen(said))
 
     def count(self, label: str, digest: bytes) -> None:
         """A piece of code, which a pinned function does without."""
@@ -143,7 +169,7 @@ class Follower:
             self.reading.live.append(live)
 
     def defaults(self, function: types.FunctionType) -> None:
-        """The default values of a helper; those of the outermost function come with a call."""
+        """The default values of a function; those of the outermost one come with a call."""
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         given = function.__defaults__ or ()
         listed = dict(zip(names[len(names) - len(given) :], given, strict=True))
@@ -168,6 +194,7 @@ class Follower:
                 self.reading.unkeyed[label] = BY_BODY
                 return
             rest = rest[1:]
+        self.docstring(value)
         if isinstance(value, types.ModuleType):
             self.module(value, rest)
         elif isinstance(value, type):
@@ -177,7 +204,7 @@ class Follower:
         elif type(value) is types.FunctionType and rest and rest[0] in value.__dict__:
             held = self.watch(value.__dict__, rest[0])
             self.value(f"attribute {qualified(value)}.{rest[0]}", held, rest[1:])
-        elif not is_quiet(value) and (is_bound(value) or not self.callable(label, value, rest)):
+        elif not is_quiet(value) and (is_bound(value) or not self.callable(label, value)):
             self.data(label, value, rest)
 
     def client(self, label: str, value: object) -> None:
@@ -185,7 +212,7 @@ class Follower:
         called = label.replace("constant", "client", 1)
         self.reading.live.append(self.values.live(called, value, ()))
 
-    def callable(self, label: str, value: Any, rest: Chain) -> bool:
+    def callable(self, label: str, value: Any) -> bool:
         """Whether the value is a function of any kind, which then is followed."""
         function = function_of(value)
         if isinstance(value, functools.partial):
@@ -195,8 +222,6 @@ class Follower:
             self.method(label, value)
         elif function is not None:
             self.helper(value, function)
-            if rest == ("__doc__",):
-                self.count(f"docstring of {qualified(value)}", self.values.frozen(value.__doc__))
         elif callable(value) and hasattr(value, "__qualname__"):
             self.count(f"name {label}", named(value))
         else:
@@ -220,11 +245,17 @@ class Follower:
         label = f"helper {qualified(function)}"
         self.layered(value, label, own=False)
         self.function(function, label)
-        if hasattr(value, "registry") and hasattr(value, "dispatch"):
-            for kind in sorted(value.registry, key=qualified):
-                implementation = self.watch(value.registry, kind)
+        registry = getattr(value, "registry", None)
+        if isinstance(registry, types.MappingProxyType):
+            for kind, implementation in self.registered(registry):
                 self.value(f"{label} for {qualified(kind)}", implementation, ())
         self.defaults(function)
+
+    def registered(self, registry: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+        """The implementations of a generic function by their types, later ones too."""
+        self.reading.sized.append((registry, len(registry)))
+        for kind in sorted(registry, key=qualified):
+            yield kind, self.watch(registry, kind)
 
     def partial(self, label: str, value: Any) -> None:
         """The arguments that a partial has taken already."""
@@ -238,8 +269,10 @@ class Follower:
         name = value.__func__.__name__
         if isinstance(value.__self__, type):
             self.members.known_class(value.__self__, (name,))
-        else:
+        elif found_in(type(value.__self__), name, self.watch)[0] is value.__func__:
             self.live(self.values.live(label, value.__self__, (name,)))
+        else:
+            self.live(self.values.live(label, value, ()))
 
     def module(self, module: types.ModuleType, rest: Chain) -> None:
         """A module of the project is gone through; another one counts by its name."""
@@ -258,13 +291,6 @@ class Follower:
             self.value(f"constant {shown_module(module.__name__)}.{rest[0]}", value, rest[1:])
         else:
             self.reading.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
-
-
-def is_bound(value: Any) -> bool:
-    """Whether it is data: a type's alias, or a builtin method bound to an object."""
-    if isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
-        return not isinstance(value.__self__, types.ModuleType | type | None)
-    return not isinstance(value, type) and typing.get_origin(value) is not None
 
 
 def attribute(value: Any, names: Chain) -> object:

@@ -9,17 +9,16 @@ same objects.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import digest as canonical_digest
 from llmcache.keys.canonical import encode, feed
 from llmcache.keys.code import plain_function
+from llmcache.keys.fingerprints import left_out
 from llmcache.keys.kinds import identity_of
 from llmcache.keys.options import (
     checked_depends_on,
@@ -27,47 +26,15 @@ from llmcache.keys.options import (
     checked_name,
     checked_version,
 )
+from llmcache.keys.parts import CacheKey, KeyParts, key_parts
 from llmcache.keys.pieces import Piece, framed_piece
 from llmcache.keys.plan import Plan, Planner
 from llmcache.keys.result import Declaration, ResultType, classes_within, is_type, keyword_of
 
 __all__ = ["CacheKey", "FunctionKeys", "KeyParts", "ResultType"]
 
-SHORT = 16
 RESULTS_KEPT = 64
 """Choices of types as arguments whose result types one function remembers."""
-
-
-@dataclass(frozen=True, slots=True)
-class CacheKey:
-    """The key of one call.
-
-    Attributes:
-        digest: 64 hex digits, the name of the entry in every backend.
-        parts: What went into it, by name (`argument text`, `code of shop.extract`), each as 16 hex
-            digits of its own digest. Under an encryption key they are HMACs, as `digest` is.
-        unkeyed: What the code reads but the key cannot see, each with the reason; `depends_on` is
-            the way in.
-    """
-
-    digest: str
-    parts: Mapping[str, str]
-    unkeyed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KeyParts:
-    """The parts of a key, apart by how often they are kept.
-
-    Attributes:
-        call: Those that differ from call to call, kept with each entry.
-        shared: Those that all calls share, kept once under `manifest`.
-        manifest: The digest of `shared`, 64 hex digits.
-    """
-
-    call: dict[str, str]
-    shared: dict[str, str]
-    manifest: str
 
 
 class FunctionKeys:
@@ -196,24 +163,33 @@ class FunctionKeys:
         subject = self.subject(args, kwargs)
         plan = self.planner.plan(subject, project, files=files)
         references = self.planner.references if files else self.planner.quick
-        shared = dict(plan.reading.parts)
-        shared.update(counted(plan.reading.pieces(files)))
-        call = {
-            "namespace": namespace.encode(),
-            **counted(self.of_call(plan, subject, files=files)),
-        }
+        variables = plan.binder.variables(args, kwargs)
+        asked = dict(self.counting(plan, variables, args, kwargs))
+        shared: dict[str, bytes | str] = dict(plan.reading.parts)
+        shared.update(plan.reading.pieces(files))
+        for value in filter(is_type, asked.values()):
+            shared = {**references.type_reading(value).parts, **shared}
+        call: dict[str, bytes | str] = {"namespace": namespace.encode()}
+        call.update(self.of_call(plan, subject, files=files))
         if sample is not None:
             call["sample"] = encode(sample, path="sample", references=references)
-        variables = plan.binder.variables(args, kwargs)
-        for name, value in self.counting(plan, variables, args, kwargs):
-            label = name if name == "key" else f"argument {name}"
-            call[label] = canonical_digest(value, path=name, references=references, files=files)
-            if is_type(value):
-                for part, digest in references.type_reading(value).parts.items():
-                    shared.setdefault(part, digest)
-        short = {name: shortened(digest, secret) for name, digest in sorted(shared.items())}
-        manifest = hashlib.sha256(repr(short).encode("utf-8", "surrogatepass")).hexdigest()
-        return KeyParts({n: shortened(d, secret) for n, d in call.items()}, short, manifest)
+        for label, path, value in self.told(plan, asked):
+            known = references.of_client(value)
+            call[label] = known or canonical_digest(
+                value, path=path, references=references, files=files
+            )
+        return key_parts(call.items(), shared.items(), secret)
+
+    def told(self, plan: Plan, asked: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """What is asked for as parts of its own: `**kwargs` are told one by one."""
+        for name, value in asked.items():
+            if name == plan.binder.keywords and self.by is None:
+                for key, item in value.items():
+                    taken = key in plan.binder.names
+                    label = f"argument {name}[{key!r}]" if taken else f"argument {key}"
+                    yield label, f"{name}[{key!r}]", item
+            else:
+                yield name if self.by is not None else f"argument {name}", name, value
 
     def unkeyed(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> tuple[str, ...]:
         """What the code of this call reads and the key cannot see, each with the reason."""
@@ -221,8 +197,15 @@ class FunctionKeys:
         subject = self.subject(args, kwargs)
         plan = self.planner.plan(subject, how.get("project", ()), files=files)
         found = dict(plan.reading.unkeyed)
-        changing = self.changing(plan, subject, files=files)
-        found.update((name, what) for name, what in changing if isinstance(what, str))
+        asked = left_out.set(found)
+        try:
+            changing = self.changing(plan, subject, files=files)
+            found.update((name, what) for name, what in changing if isinstance(what, str))
+            variables = plan.binder.variables(args, kwargs)
+            for name, value in self.counting(plan, variables, args, kwargs):
+                canonical_digest(value, path=name, references=self.planner.references)
+        finally:
+            left_out.reset(asked)
         for name in plan.reading.secret_parameters:
             found[f"argument {name}"] = "the body passes it as api_key= and nowhere else"
         return tuple(
@@ -279,20 +262,8 @@ class FunctionKeys:
         """Those of them that differ from call to call."""
         references = self.planner.references if files else self.planner.quick
         if subject is not None:
-            yield from references.own_pieces("self", subject, plan.reading.own, files=files)
+            yield from references.objects.own_pieces("self", subject, plan.reading, files=files)
         for place, item in enumerate(self.depends_on):
             value = item() if inspect.isroutine(item) else item
             label = f"depends_on[{place}]"
             yield label, canonical_digest(value, path=label, references=references, files=files)
-
-
-def counted(pieces: Iterator[Piece]) -> dict[str, bytes]:
-    """The pieces that have a digest."""
-    return {name: what for name, what in pieces if isinstance(what, bytes)}
-
-
-def shortened(digest: bytes, secret: bytes | None) -> str:
-    """What is kept of a part: enough to tell that it changed, nothing to find its value by."""
-    if secret is not None:
-        return hmac.digest(secret, digest, "sha256").hex()[:SHORT]
-    return hashlib.sha256(digest).hexdigest()[:SHORT]

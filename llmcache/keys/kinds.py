@@ -10,8 +10,10 @@ import functools
 import hashlib
 import logging
 import re
+import sys
 import threading
 import types
+import typing
 from typing import Any
 
 from llmcache.keys.code import plain_function
@@ -24,6 +26,7 @@ __all__ = [
     "foreign_name",
     "function_of",
     "identity_of",
+    "is_bound",
     "is_frozen",
     "is_quiet",
     "is_secret_name",
@@ -64,7 +67,25 @@ def is_frozen(value: object) -> bool:
     """Whether the value can never change, so that looking at its identity is enough."""
     if isinstance(value, tuple | frozenset) and type(value) in {tuple, frozenset}:
         return all(map(is_frozen, value))
-    return type(value) in PLAIN or isinstance(value, enum.Enum)
+    return type(value) in PLAIN or (isinstance(value, enum.Enum) and not has_methods(type(value)))
+
+
+def has_methods(kind: type) -> bool:
+    """Whether the class of an enum has code of its own, which may be replaced."""
+    return any(
+        isinstance(inner, types.FunctionType) and inner.__module__ != "enum"
+        for base in kind.__mro__
+        if base.__module__.partition(".")[0] not in sys.stdlib_module_names
+        for member in base.__dict__.values()
+        for inner in (getattr(member, "fget", getattr(member, "__func__", member)),)
+    )
+
+
+def is_bound(value: Any) -> bool:
+    """Whether it is data: a type's alias, or a builtin method bound to an object."""
+    if isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
+        return not isinstance(value.__self__, types.ModuleType | type | None)
+    return not isinstance(value, type) and typing.get_origin(value) is not None
 
 
 def function_of(value: Any) -> types.FunctionType | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from llmcache.keys.chains import CHANGED, Chain, is_item
@@ -13,12 +13,14 @@ from llmcache.keys.classes import (
     defines,
     found_in,
     inner_of,
+    is_replaceable,
     methods_of,
     plain_members,
 )
 from llmcache.keys.kinds import foreign_name, function_of, named, qualified
 from llmcache.keys.pieces import Reading, Values
 from llmcache.keys.project import Project
+from llmcache.keys.shapes import is_hook
 
 __all__ = ["Members"]
 
@@ -32,6 +34,7 @@ class Walk(Protocol):
     values: Values
     reading: Reading
     subject: type | None
+    parsing: bool
     met: dict[tuple[int, int], object]
 
     def count(self, label: str, digest: bytes) -> None: ...
@@ -41,6 +44,8 @@ class Walk(Protocol):
     def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None: ...
     def layered(self, function: Any, label: str, *, own: bool) -> None: ...
     def partial(self, label: str, value: Any) -> None: ...
+    def registered(self, registry: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]: ...
+    def docstring(self, value: Any) -> None: ...
 
 
 class Members:
@@ -75,6 +80,7 @@ class Members:
             self.walk.value(f"constant {qualified(kind)}.{rest[0]}", found, rest[1:])
             return True
         self.walk.helper(getattr(found, "__func__", found), function)
+        self.documented(kind, rest[0])
         if isinstance(found, classmethod):
             self.whole_class(kind)
         return True
@@ -87,6 +93,7 @@ class Members:
         self.walk.values.schema(kind, self.walk.reading, self.walk)
         for base in kind.__mro__:
             if self.walk.project.owns(base.__module__):
+                self.walk.reading.sized.append((base.__dict__, len(base.__dict__)))
                 for name, method in methods_of(base):
                     self.walk.watch(base.__dict__, name)
                     self.method(base.__dict__[name], method, f"method {qualified(base)}.{name}")
@@ -99,6 +106,15 @@ class Members:
         if isinstance(found, functools.partialmethod):
             self.walk.partial(label, found)
         self.walk.layered(inner, label, own=own and not isinstance(found, staticmethod))
+        if isinstance(found, functools.singledispatchmethod):
+            for kind, implementation in self.walk.registered(found.dispatcher.registry):
+                self.walk.layered(implementation, f"{label} for {qualified(kind)}", own=own)
+
+    def documented(self, kind: type, name: str) -> None:
+        """What is said of a method: where it says nothing, `inspect.getdoc` asks the bases."""
+        for base in kind.__mro__:
+            if name in base.__dict__:
+                self.walk.docstring(base.__dict__[name])
 
     def own(self, chain: Chain, function: types.FunctionType | None) -> None:
         """An attribute of `self`: the subject's own methods are followed, data is noted."""
@@ -108,7 +124,8 @@ class Members:
         if not chain or is_item(chain[0]):
             self.walk.reading.whole = True
             return
-        if chain[0] == "super()":
+        replaceable = chain[0] != "super()"
+        if not replaceable:
             owner = next((b for b in subject.__mro__ if defines(b, function)), subject)
             found, base = found_in(subject, chain[1], self.walk.watch, after=owner)
             chain = chain[1:]
@@ -123,5 +140,8 @@ class Members:
             self.walk.reading.own.setdefault(chain[0], set()).add(chain[1:])
         elif self.walk.project.wrote(method):
             self.method(found, inner_of(found), f"method {qualified(method)}", own=True)
-        elif base is not object:
+            self.documented(subject, chain[0])
+            if replaceable and is_replaceable(found):
+                self.walk.reading.methods.add(chain[0])
+        elif base is not object and not (self.walk.parsing and is_hook(chain[0], base)):
             self.walk.reading.whole = True

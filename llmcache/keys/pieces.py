@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -40,7 +40,10 @@ class Reading:
         cells: Closure cells and what was in them.
         unkeyed: What is left out, with the reason.
         classes: The classes that were met, by address, in the order of reading.
+        sized: Classes and registries that were gone through, each with how many names it had.
+        documented: The functions whose docstring counts, each with that.
         own: The attributes of the first parameter that are read, each with what is read of it.
+        methods: Its methods that are read: an object may hold another one in the place of each.
         whole: Whether that parameter counts as a whole.
         secret_parameters: Parameters of the outermost function that only reach `api_key=`.
         pinned: The code and the globals stay out.
@@ -55,7 +58,10 @@ class Reading:
     cells: list[tuple[types.CellType, object]] = field(default_factory=list)
     unkeyed: dict[str, str] = field(default_factory=dict)
     classes: dict[int, type] = field(default_factory=dict)
+    sized: list[tuple[Sized, int]] = field(default_factory=list)
+    documented: list[tuple[types.FunctionType, str | None]] = field(default_factory=list)
     own: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    methods: set[str] = field(default_factory=set)
     whole: bool = False
     secret_parameters: frozenset[str] = frozenset()
     functions: list[tuple[types.FunctionType, types.CodeType, object, object]] = field(
@@ -87,7 +93,10 @@ class Reading:
                 or function.__kwdefaults__ is not named
             ):
                 return False
-        return True
+        for gone_through, size in self.sized:
+            if len(gone_through) != size:
+                return False
+        return all(function.__doc__ is text for function, text in self.documented)
 
     def state(self, start: bytes = b"") -> Any:
         """A hash fed with all parts that stay, to be copied for each call."""

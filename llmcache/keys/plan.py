@@ -144,5 +144,5 @@ class Planner:
         if kind is not None and not reading.whole:
             left_out.add(self.binder.names[0])
         state = reading.state(FORMAT)
-        lively = bool(reading.live or reading.own or self.lively)
+        lively = bool(reading.live or reading.own or reading.methods or self.lively)
         return Plan(reading, state, self.binder.without(left_out), lively, declared)

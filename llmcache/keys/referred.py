@@ -30,11 +30,11 @@ def write_reference(out: Stream, tag: bytes, content: bytes) -> None:
 
 
 def write_type(out: Stream, value: Any) -> None:
-    write_reference(out, b"y", out.references.of_type(value, out.path_to(value)))
+    write_reference(out, b"y", out.references.of_type(value))
 
 
 def write_function(out: Stream, value: Any) -> None:
-    write_reference(out, b"u", out.references.of_function(value, out.path_to(value)))
+    write_reference(out, b"u", out.references.of_function(value))
 
 
 def write_builtin(out: Stream, value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmcache.keys.project import SDKS
 
-__all__ = ["Field", "fields_of", "validators_of"]
+__all__ = ["Field", "fields_of", "is_hook", "validators_of"]
 
 PARSING = ("field_validators", "validators", "root_validators", "model_validators")
 HOOKS = (
@@ -169,6 +169,11 @@ def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
                 hook = known.__dict__.get(name)
                 if hook is not None and not made_up(hook, known):
                     yield name, hook
+
+
+def is_hook(name: str, base: type) -> bool:
+    """Whether it is a hook of pydantic's own, which calls nothing but what is counted anyway."""
+    return name in HOOKS and base.__module__.partition(".")[0] in SDKS
 
 
 def made_up(hook: Any, kind: type) -> bool:

@@ -50,11 +50,11 @@ size: Callable[..., bytes] = Struct(">Q").pack
 class References(Protocol):
     """How values that stand for code or for a service are written."""
 
-    def of_type(self, kind: Any, path: str) -> bytes:
+    def of_type(self, kind: Any) -> bytes:
         """What stands for a class, a generic alias, a type variable, ...: its schema."""
         ...
 
-    def of_function(self, function: Any, path: str) -> bytes:
+    def of_function(self, function: Any) -> bytes:
         """What stands for a function: its name and its code."""
         ...
 

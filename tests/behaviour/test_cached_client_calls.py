@@ -191,7 +191,9 @@ async def test_an_explanation_names_what_differs(client: Any) -> None:
     await settled(client.create(response_model=User, **ASKED))
     for changed, named in (
         ({"model": "other"}, "argument model"),
-        ({"temperature": 1}, "argument parameters"),
+        ({"temperature": 1}, "argument temperature"),
+        ({"seed": 1}, "argument seed is new"),
+        ({"strict": False}, "argument strict"),
         ({"messages": [{"role": "user", "content": "?"}]}, "argument messages"),
         ({"response_model": Adult}, "response"),
     ):

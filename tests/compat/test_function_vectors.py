@@ -43,7 +43,7 @@ def digest_of_function(name: str) -> str:
 
 
 def digest_of_type(name: str) -> str:
-    return Fingerprints(Project(NAME)).of_type(app.TYPES[name], "").hex()
+    return Fingerprints(Project(NAME)).of_type(app.TYPES[name]).hex()
 
 
 def pinned() -> dict[str, dict[str, str]]:

@@ -418,22 +418,6 @@ def test_a_client_counts_by_what_the_references_say() -> None:
         digest([threading.Lock()], path="value", references=Clients())
 
 
-class Paths(PlainReferences):
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def of_type(self, kind: Any, path: str) -> bytes:
-        self.seen.append(path)
-        return super().of_type(kind, path)
-
-
-def test_references_are_told_the_path() -> None:
-    paths = Paths()
-    value = {"kinds": [1, int], "doc": Doc(list), "box": SimpleNamespace(kind=dict)}  # type: ignore[arg-type]
-    digest(value, path="opts", references=paths)
-    assert sorted(paths.seen) == ["opts['box'].kind", "opts['doc'].text", "opts['kinds'][1]"]
-
-
 def test_main_counts_as_the_name_by_which_it_can_be_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,6 +14,7 @@ import wrapt
 
 from llmcache.keys import clients
 from llmcache.keys.clients import client_digest, client_facts, is_client
+from llmcache.keys.key import FunctionKeys
 
 
 def raw(**options: Any) -> openai.OpenAI:
@@ -111,6 +112,33 @@ def test_nothing_secret_is_in_the_facts() -> None:
     client = raw(api_key="sk-1", default_headers=headers, base_url="http://u:sk-3@h/v1?key=sk-4")
     made = instructor.from_openai(client, api_key="sk-5")
     assert "sk-" not in repr(client_facts(made))
+
+
+def asks_by_argument(client: Any, text: str) -> Any:
+    return client.create(text)
+
+
+def test_headers_that_do_not_count_are_listed_wherever_the_client_is() -> None:
+    given = {"X-Route": "eu", "OpenAI-Project": "pro", "Authorization": "Bearer sk-1"}
+    client = instructor.from_openai(raw(default_headers=given))
+    asks = FunctionKeys(asks_by_argument)
+    listed = (
+        "header authorization of Instructor: not known to change answers",
+        "header x-route of Instructor: not known to change answers",
+    )
+    assert asks.key((client, "x"), {}).unkeyed == listed
+    assert asks.key(([client], "x"), {}).unkeyed == listed
+    assert FunctionKeys(client.create).key((str, []), {}).unkeyed == listed
+    assert asks.key((instructor.from_openai(raw()), "x"), {}).unkeyed == ()
+
+
+def test_a_client_comes_apart_into_its_facts_in_an_explanation() -> None:
+    asks = FunctionKeys(asks_by_argument)
+    small = asks.key((instructor.from_openai(raw(), temperature=0), "x"), {}).parts
+    large = asks.key((instructor.from_openai(raw(), temperature=1), "x"), {}).parts
+    assert {name for name in small if small[name] != large[name]} == {
+        "argument client: default temperature"
+    }
 
 
 def test_a_client_that_is_changed_is_looked_at_again() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from llmcache.keys.bytecode import body_of_bytecode
 from llmcache.keys.code import body_of
+from llmcache.keys.locals import Origin
 from llmcache.keys.syntax import dump_function
 
 
@@ -129,3 +130,32 @@ def test_the_second_of_two_functions_on_a_line_is_told_from_the_first(tmp_path: 
     one, two = body_of(namespace["one"]), body_of(namespace["two"])
     assert (one.from_source, two.from_source) == (True, True)
     assert one.digest != two.digest
+
+
+def test_bytecode_tells_where_imported_names_come_from() -> None:
+    namespace: dict[str, Any] = {}
+    source = """
+        def made(text):
+            from one import A, B as C
+            import two.deep
+            import two.deep as deep
+            from . import three
+            def inner(): return three.X
+            return ask(A, text, C.x, deep, inner)
+    """
+    exec(textwrap.dedent(source), namespace)  # noqa: S102 - a function without a source
+    body = body_of_bytecode(namespace["made"].__code__)
+    assert body.imports == {
+        "A": {Origin(0, "one", "A")},
+        "C": {Origin(0, "one", "B")},
+        "two": {Origin(0, "two.deep", "", top=True)},
+        "deep": {Origin(0, "two.deep")},
+        "three": {Origin(1, "", "three")},
+    }
+    assert body.chains == {("A",), ("C", "x"), ("deep",), ("three", "X"), ("ask",)}
+
+
+def test_bytecode_tells_that_the_first_parameter_is_handed_on() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def made(self, text): return ask(self, text)", namespace)  # noqa: S102 - as above
+    assert body_of_bytecode(namespace["made"].__code__).whole

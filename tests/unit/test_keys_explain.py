@@ -25,7 +25,7 @@ def manifest(digest: str) -> bytes | None:
 
 def stored(key: str, manifest: str = "m0", **parts: str) -> tuple[str, bytes, str]:
     named = {"namespace": "n0", "argument text": parts.get("text", "t0")}
-    return key, json.dumps(named).encode(), manifest
+    return key, json.dumps(named, separators=(",", ":")).encode(), manifest
 
 
 def test_the_entry_with_the_fewest_differing_parts_is_nearest() -> None:
@@ -36,6 +36,13 @@ def test_the_entry_with_the_fewest_differing_parts_is_nearest() -> None:
 def test_of_equally_near_ones_the_first_given_is_taken() -> None:
     entries = [stored("new", text="t1"), stored("old", text="t2")]
     assert nearest(WANTED, entries, manifest) == Near("new", ("argument text differs",))
+
+
+def test_parts_of_one_digest_are_told_apart_by_their_names() -> None:
+    wanted = KeyParts({"argument a": "1", "argument b": "2"}, SHARED, "m0")
+    turned = ("turned", b'{"argument a":"2","argument b":"1"}', "m0")
+    near = ("near", b'{"argument a":"1","argument b":"3"}', "m0")
+    assert nearest(wanted, [turned, near], manifest) == Near("near", ("argument b differs",))
 
 
 def test_what_is_read_now_and_was_not_is_new_and_the_other_way_round_gone() -> None:
@@ -54,7 +61,9 @@ def test_nothing_stored_is_nothing_near() -> None:
 
 
 def test_only_the_nearest_of_thousands_is_decoded() -> None:
-    many = [(f"{i}", b'"t0" "n0" not json', "prompt") for i in range(5_000)]
+    many = [
+        (f"{i}", b'"argument text":"t0" "namespace":"n0" not json', "prompt") for i in range(5_000)
+    ]
     assert nearest(WANTED, [*many, stored("a")], manifest) == Near("a", ())
 
 

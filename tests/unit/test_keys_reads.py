@@ -79,6 +79,37 @@ def test_what_the_body_reads_and_the_key_cannot_see_is_listed(function: Any, lis
     assert FunctionKeys(function).key(("x",), {}).unkeyed == (listed,)
 
 
+class Settings:
+    """Holds what no key can see, which its methods read."""
+
+    handle = object()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __cache_key__(self) -> str:
+        return self.name
+
+
+def takes_options(options: Any) -> Any:
+    return ask(options)
+
+
+def test_what_the_class_of_an_argument_leaves_out_is_listed() -> None:
+    keys = FunctionKeys(takes_options)
+    listed = f"global {__name__}.Settings.handle: object has no stable form"
+    assert keys.key((Settings("a"),), {}).unkeyed == (listed,)
+    assert keys.key(([Settings("a")],), {}).unkeyed == (listed,)
+    assert keys.key((Settings,), {}).unkeyed == (listed,)
+    assert FunctionKeys(takes_options, ignore=["options"]).key((Settings("a"),), {}).unkeyed == ()
+
+
+def test_keywords_are_told_one_by_one() -> None:
+    keys = FunctionKeys(lambda text, **more: ask(text, more))
+    one, other = (keys.key(("x",), {"seed": seed, "top_p": 1}).parts for seed in (1, 2))
+    assert {name for name in one if one[name] != other[name]} == {"argument seed"}
+
+
 def test_an_import_in_the_body_that_leads_nowhere_breaks_no_key() -> None:
     keys = FunctionKeys(hands_on)
     assert keys.digest(("x",), {}) == keys.digest(("x",), {})

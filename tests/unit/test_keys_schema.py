@@ -108,7 +108,7 @@ KINDS = [
 
 
 def test_kinds_of_types_are_apart() -> None:
-    found = {Fingerprints(Project("tests")).of_type(kind, "") for kind in KINDS}
+    found = {Fingerprints(Project("tests")).of_type(kind) for kind in KINDS}
     assert len(found) == len(KINDS)
 
 
@@ -147,7 +147,7 @@ def test_classes_made_at_run_time_are_let_go_of() -> None:
     made = []
     for number in range(400):
         kind = create_model(f"M{number}", a=(int, 1))
-        fingerprints.of_type(kind, "")
+        fingerprints.of_type(kind)
         made.append(weakref.ref(kind))
         del kind
     gc.collect()
