@@ -7,7 +7,6 @@ None, so restoring costs little more than reading. No code of the restored class
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,23 +29,11 @@ from llmcache.codecs.state import (
     instance_dict,
 )
 
-__all__ = ["DAMAGE", "Builders", "builders_for", "decode"]
+__all__ = ["Builders", "builders_for", "decode"]
 
 Build = Callable[..., Any]
 Builders = list[Build]
 """What builds the objects of an entry, by the number of their shape."""
-
-DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    re.error,
-    TypeError,
-    ValueError,
-)
-"""What damaged bytes can raise while they are read; each is a miss."""
 
 ROW = 3  # the length of an object's node with nothing beside its state
 
@@ -63,14 +50,14 @@ def decode(body: bytes, builders: Builders) -> Any:
     return READERS[node[0]](node, builders) if type(node) is list else node  # as value
 
 
-def builders_for(table: bytes, catalogue: Catalogue) -> Builders:
-    """What an entry's first line says about its objects.
+def builders_for(shapes: list[list[Any]], catalogue: Catalogue) -> Builders:
+    """What an entry's first line, read, says about its objects.
 
     Raises:
         Unreadable: Where a class is not to be had.
     """
     builders: Builders = []
-    for kind, name, digest, *rest in from_json(table):
+    for kind, name, digest, *rest in shapes:
         builders.append(BUILDERS[kind](found(catalogue, kind, name, digest), builders, *rest))
     return builders
 

@@ -2,7 +2,7 @@
 
     offset  bytes  content
     0       3      "LLC"
-    3       1      format, 1
+    3       1      format, 2; 1, whose values have fewer forms, is read too
     4       1      flags: 1 compressed, 2 sealed
     5       4      CRC-32 of the entry's key, of bytes 0 to 4 and of all that follows
     9       8      only if sealed: the key's id
@@ -27,10 +27,12 @@ from typing import Any
 from llmcache.codecs.outcomes import Unreadable, Unstorable
 from llmcache.errors import ConfigurationError
 
-__all__ = ["FORMAT", "Framing", "join", "split"]
+__all__ = ["Framing", "join", "split"]
 
 MAGIC = b"LLC"
-FORMAT = 1
+STARTS = (MAGIC + b"\1", MAGIC + b"\2")
+"""Of all formats that are read; the last is written."""
+
 COMPRESSED = 1
 SEALED = 2
 HEAD = 9
@@ -38,7 +40,7 @@ ID_LENGTH = 8
 NONCE_LENGTH = 12
 SEAL = HEAD + ID_LENGTH + NONCE_LENGTH
 KEY_LENGTH = 32
-PLAIN_START = MAGIC + bytes([FORMAT, 0])
+PLAIN_STARTS = tuple(start + b"\0" for start in STARTS)
 LENGTH = struct.Struct(">Q")
 ITEM = struct.Struct(">I")
 
@@ -86,10 +88,9 @@ class Framing:
             packed = LENGTH.pack(len(data)) + zlib.compress(data)
             if len(packed) < len(data):
                 flags, content = COMPRESSED, packed
+        start = STARTS[-1] + bytes([flags | SEALED if self.keys else flags])
         if self.keys:
-            flags |= SEALED
-            content = self.seal(content, flags, associated)
-        start = MAGIC + bytes([FORMAT, flags])
+            content = self.seal(content, start, associated)
         return start + checksum(start, content, associated) + content
 
     def unpack(self, framed: bytes, associated: bytes) -> bytes:
@@ -102,33 +103,33 @@ class Framing:
         start, content = framed[:5], framed[HEAD:]
         if framed[5:HEAD] != checksum(start, content, associated):
             raise Unreadable(self.complaint(framed))
-        if start == PLAIN_START and not self.keys:
+        if start in PLAIN_STARTS and not self.keys:
             return content
-        if start[:3] != MAGIC or start[3] != FORMAT or start[4] & ~(COMPRESSED | SEALED):
+        if start[:4] not in STARTS or start[4] & ~(COMPRESSED | SEALED):
             raise Unreadable(self.complaint(framed))
         if bool(start[4] & SEALED) is not bool(self.keys):
             raise Unreadable("it is sealed" if start[4] & SEALED else "it is not sealed")
         if start[4] & SEALED:
-            content = self.open(content, start[4], associated)
+            content = self.open(content, start, associated)
         return self.inflate(content) if start[4] & COMPRESSED else content
 
     def complaint(self, framed: bytes) -> str:
         """Why a frame is not one of ours that is whole."""
         if framed[:3] != MAGIC:
             return "it is not an entry of llmcache"
-        if framed[3:4] != bytes([FORMAT]):
+        if framed[:4] not in STARTS:
             return "it is of another format, as a newer release may write it"
         return "it is damaged"
 
-    def seal(self, content: bytes, flags: int, associated: bytes) -> bytes:
+    def seal(self, content: bytes, start: bytes, associated: bytes) -> bytes:
         """The content under the first key, with the key's id and the nonce in front."""
         identity = key_id(self.keys[0])
         nonce = os.urandom(NONCE_LENGTH)
-        bound = MAGIC + bytes([FORMAT, flags]) + identity + associated
+        bound = start + identity + associated
         sealed: bytes = self.ciphers[identity].encrypt(nonce, content, bound)
         return identity + nonce + sealed
 
-    def open(self, content: bytes, flags: int, associated: bytes) -> bytes:
+    def open(self, content: bytes, start: bytes, associated: bytes) -> bytes:
         """The way back from `seal`."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra, needed only here
 
@@ -136,7 +137,7 @@ class Framing:
         opener = self.ciphers.get(identity)
         if opener is None:
             raise Unreadable("it is sealed with a key that is not at hand")
-        bound = MAGIC + bytes([FORMAT, flags]) + identity + associated
+        bound = start + identity + associated
         try:
             opened: bytes = opener.decrypt(nonce, content[ID_LENGTH + NONCE_LENGTH :], bound)
         except (InvalidTag, ValueError) as error:
@@ -161,7 +162,7 @@ class Framing:
 
 
 def checksum(start: bytes, content: bytes, associated: bytes) -> bytes:
-    return zlib.crc32(content, zlib.crc32(start, zlib.crc32(associated))).to_bytes(4, "big")
+    return zlib.crc32(content, zlib.crc32(associated + start)).to_bytes(4, "big")
 
 
 def key_id(key: bytes) -> bytes:

@@ -57,6 +57,10 @@ URLS = (
 )  # fmt: skip
 
 
+LOUD = re.DEBUG | 1
+"""Flags of patterns under which making one prints, or warns (`re.TEMPLATE`, gone in 3.13)."""
+
+
 def as_text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
@@ -184,7 +188,7 @@ LEAVES: dict[str, Leaf] = {
     "pattern": Leaf(
         re.Pattern,
         lambda pattern: (pattern.pattern, pattern.flags),
-        lambda text, flags: re.compile(text, flags & ~re.DEBUG),  # which would print
+        lambda text, flags: re.compile(text, flags & ~LOUD),
         holds=True,
     ),
     "ellipsis": Leaf(type(...), lambda _: (), lambda: ...),

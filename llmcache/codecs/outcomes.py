@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
-__all__ = ["Unreadable", "Unstorable", "full_name"]
+__all__ = ["DAMAGE", "Unreadable", "Unstorable", "full_name"]
+
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    re.error,
+    TypeError,
+    ValueError,
+)
+"""What damaged bytes can raise while they are read; each is a miss."""
 
 
 def full_name(kind: type) -> str:

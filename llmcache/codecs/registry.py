@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmcache.codecs.leaves import TAGS
-
 __all__ = ["Registered", "find_registered", "register_codec", "registered_for"]
 
 
@@ -25,7 +23,7 @@ lock: threading.Lock = threading.Lock()
 by_type: dict[type, Registered] = {}
 by_name: dict[str, Registered] = {}
 
-BUILT_IN = frozenset({bool, dict, frozenset, int, list, set, tuple, type(None), *TAGS})
+BUILT_IN = frozenset({bool, dict, frozenset, int, list, set, tuple, type(None)})
 
 
 def register_codec(kind: type, encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> None:
@@ -48,7 +46,9 @@ def register_codec(kind: type, encode: Callable[[Any], Any], decode: Callable[[A
     """
     if not isinstance(kind, type):
         raise TypeError(f"register_codec takes a class, not {kind!r}.")
-    if kind in BUILT_IN:
+    from llmcache.codecs.leaves import TAGS  # noqa: PLC0415 - its many types, needed only here
+
+    if kind in BUILT_IN or kind in TAGS:
         raise TypeError(
             f"{kind.__name__} is stored by llmcache itself; register a class of your own."
         )

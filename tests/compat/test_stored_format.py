@@ -1,6 +1,6 @@
-"""Stored format v1, pinned by bytes; what v1 has written is read for ever.
+"""The stored formats, pinned by bytes; what any of them has written is read for ever.
 
-`stored_format_v1.json` was written by the first release and is never written again.
+`stored_format_v1.json` is never written again. `stored_format_v2.json` is what is written now.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from llmcache.codecs import Framing, ResultCodec, join
 
 KEY = b"0123456789abcdef" * 4
 SECRET = bytes(range(32))
-FILE = json.loads(Path(__file__).with_name("stored_format_v1.json").read_text("utf-8"))
+V1, V2 = (
+    json.loads(Path(__file__).with_name(f"stored_format_v{number}.json").read_text("utf-8"))
+    for number in (1, 2)
+)
 
 
 class Unit(enum.Enum):
@@ -67,7 +70,30 @@ class Part:
     place: Place
 
 
-for kind in (Unit, Line, Invoice, Place, Part):
+class Address(BaseModel):
+    """Regular, by itself or in others."""
+
+    street: str
+    floor: int | None = None
+    doors: list[str] = []
+
+
+class Customer(BaseModel):
+    """Regular, and all that its fields lead to."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = pydantic.Field(alias="customerName")
+    since: dt.datetime
+    balance: decimal.Decimal
+    unit: Unit
+    places: dict[str, Address]
+    pair: tuple[int, Address]
+    home: Address | None = None
+    friends: list[Customer] = pydantic.Field(default_factory=list)
+
+
+SHOP = (Unit, Line, Invoice, Place, Part, Address, Customer)
+for kind in SHOP:
     kind.__module__ = "shop"
 
 LINE = Line(sku="a", price=1.5)
@@ -79,7 +105,15 @@ INVOICE = Invoice.model_validate(
         "note": "ü",
     }
 )
-SHOP = (Unit, Line, Invoice, Place, Part)
+HOME = Address(street="ü", floor=2)
+CUSTOMER: dict[str, Any] = {
+    "customerName": "b",
+    "since": "2024-02-29T12:00:00.5+01:00",
+    "balance": "1.50",
+    "unit": Unit.KILO,
+    "places": {"a": HOME, "b": Address(street="s", doors=["left"])},
+    "pair": (1, HOME),
+}
 VALUES: dict[str, Any] = {
     "nothing": None,
     "text": "ü\n",
@@ -100,6 +134,11 @@ VALUES: dict[str, Any] = {
     "nested models": INVOICE,
     "dataclass and named tuple": Part("p", Place(1, 2)),
     "secret": pydantic.SecretStr("s"),
+    "regular": HOME,
+    "list of regular": [HOME, Address(street="", floor=None)],
+    "nested regular": Customer(
+        **CUSTOMER, home=HOME, friends=[Customer(**CUSTOMER, friends=[Customer(**CUSTOMER)])]
+    ),
 }
 
 
@@ -110,33 +149,36 @@ def codec() -> ResultCodec:
 @pytest.mark.parametrize("name", VALUES)
 def test_values_are_written_to_the_same_bytes_as_ever(name: str) -> None:
     data = codec().dump(VALUES[name]).data
-    assert data.decode() == FILE["values"][name]
-    assert Framing().pack(data, KEY).hex() == FILE["frames"][name]
+    assert data.decode() == V2["values"][name]
+    assert Framing().pack(data, KEY).hex() == V2["frames"][name]
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_what_v1_has_written_is_read(name: str) -> None:
-    framed = bytes.fromhex(FILE["frames"][name])
+@pytest.mark.parametrize(
+    ("file", "name"), [(file, name) for file in (V1, V2) for name in file["frames"]]
+)
+def test_what_each_version_has_written_is_read(file: dict[str, Any], name: str) -> None:
+    framed = bytes.fromhex(file["frames"][name])
     restored = codec().load(Framing().unpack(framed, KEY))
     assert repr(restored) == repr(VALUES[name])
     assert type(restored) is type(VALUES[name])
 
 
+@pytest.mark.parametrize("file", [V1, V2], ids=["v1", "v2"])
 @pytest.mark.parametrize("name", ["compressed", "sealed", "compressed and sealed"])
-def test_frames_of_every_kind_that_v1_has_written_are_read(name: str) -> None:
+def test_frames_of_every_kind_are_read(file: dict[str, Any], name: str) -> None:
     framing = Framing(keys=(SECRET,) if "sealed" in name else ())
-    framed = bytes.fromhex(FILE["framings"][name])
+    framed = bytes.fromhex(file["framings"][name])
     assert framing.unpack(framed, KEY) == codec().dump([INVOICE] * 9).data
 
 
 def test_streams_are_joined_as_ever() -> None:
-    assert join([b"a", b"", b"bcd"]).hex() == FILE["stream"]
+    assert join([b"a", b"", b"bcd"]).hex() == V1["stream"]
 
 
 @pytest.mark.parametrize("name", ["openai chat", "openai responses", "anthropic"])
 def test_completions_that_v1_has_stored_are_read_as_the_sdks_classes(name: str) -> None:
     """Whatever release of the SDK is installed; fields that it has added have their defaults."""
-    stored = FILE["completions"][name]
+    stored = V1["completions"][name]
     restored = codec().load(stored["data"].encode())
     completion = restored._raw_response
     module, _, qualname = stored["class"].partition(":")

@@ -7,6 +7,7 @@ import decimal
 import enum
 import itertools
 import math
+import uuid
 import zoneinfo
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic_core import TzInfo
 
 from llmcache.codecs import Framing, ResultCodec, Unstorable
 
@@ -68,6 +70,13 @@ anything = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def as_validated(moment: dt.datetime) -> dt.datetime:
+    """A moment as pydantic reads it from JSON."""
+    return moment.replace(tzinfo=TzInfo(3600), fold=0)
+
+
 FIELD_TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (str, text.filter(str.isprintable)),
     (int, st.integers(-(2**70), 2**70)),
@@ -78,6 +87,11 @@ FIELD_TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Suit, st.sampled_from(Suit)),
     (decimal.Decimal, st.decimals(allow_nan=False, allow_infinity=False)),
     (dt.datetime, moments),
+    (dt.datetime, moments.map(as_validated)),
+    (uuid.UUID, st.uuids()),
+    (dict[str, Suit], st.dictionaries(text, st.sampled_from(Suit), max_size=3)),
+    (tuple[dt.date, ...], st.lists(st.dates(), max_size=3).map(tuple)),
+    (frozenset[Suit] | None, st.none() | st.frozensets(st.sampled_from(Suit))),
     (bytes, st.binary()),
     (list[int], st.lists(st.integers(), max_size=3)),
     (dict[int, float], st.dictionaries(st.integers(), floats, max_size=3)),

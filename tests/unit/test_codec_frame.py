@@ -76,7 +76,7 @@ def framed(version: int, flags: int, content: bytes) -> bytes:
 
 def test_a_newer_format_is_unreadable_and_called_so() -> None:
     with pytest.raises(Unreadable, match="another format"):
-        Framing().unpack(framed(2, 0, b"data"), KEY)
+        Framing().unpack(framed(3, 0, b"data"), KEY)
     with pytest.raises(Unreadable):
         Framing().unpack(framed(1, 4, b"data"), KEY)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import enum
 import fractions
 import ipaddress
 import json
@@ -48,6 +49,20 @@ class Invoice(BaseModel):
     _seen: int = 3
 
 
+class Unit(enum.Enum):
+    """By value."""
+
+    PIECE = "pc"
+
+
+class Page(BaseModel):
+    """Regular: stored as plain JSON."""
+
+    lines: list[Line]
+    total: decimal.Decimal
+    unit: Unit
+
+
 INVOICE = Invoice.model_validate(
     {
         "number": 7,
@@ -55,6 +70,9 @@ INVOICE = Invoice.model_validate(
         "tags": {"x", "y"},
         "more": {"a": [1, 2]},
     }
+)
+PAGE = Page.model_validate(
+    {"lines": [{"sku": "a", "price": 1.5}] * 3, "total": "1.50", "unit": "pc"}
 )
 LARGE = [Line(sku=f"sku {number}", price=number / 7) for number in range(300)]
 
@@ -74,18 +92,18 @@ EVERYTHING: list[Any] = [
     {1: (2, frozenset({3}))},
     float("nan"),
 ]
-VALUES = (INVOICE, LARGE[:3], EVERYTHING)
-PLAIN = [ResultCodec(Invoice, (Line,)).dump(value).data for value in VALUES]
+VALUES = (INVOICE, PAGE, LARGE[:3], EVERYTHING)
+PLAIN = [ResultCodec(Invoice, (Line, Page)).dump(value).data for value in VALUES]
 
 
 def entries() -> list[tuple[Framing, bytes, Any]]:
     """Valid entries: plain, compressed, sealed, compressed and sealed."""
     sealing = Framing(keys=(b"s" * 32,))
-    codec = ResultCodec(Invoice, (Line,))
+    codec = ResultCodec(Invoice, (Line, Page))
     return [
         (framing, framing.pack(codec.dump(value).data, KEY), value)
         for framing in (Framing(), sealing)
-        for value in (INVOICE, LARGE)
+        for value in (INVOICE, PAGE, LARGE)
     ]
 
 
@@ -129,7 +147,7 @@ def little_memory() -> Iterator[None]:
 
 
 def loaded(framing: Framing, entry: bytes) -> Any:
-    return ResultCodec(Invoice, (Line,)).load(framing.unpack(entry, KEY))
+    return ResultCodec(Invoice, (Line, Page)).load(framing.unpack(entry, KEY))
 
 
 @pytest.mark.usefixtures("nothing_imported")
@@ -159,12 +177,13 @@ def test_planted_values_with_a_right_checksum_raise_nothing_else_and_import_noth
     for _ in range(MUTATIONS):
         planted = mutated(chance.choice(PLAIN), chance, PLAIN)
         try:
-            ResultCodec(Invoice, (Line,)).load(planted)
+            ResultCodec(Invoice, (Line, Page)).load(planted)
         except Unreadable as refusal:
             reasons.append(refusal.reason)
     assert all(reasons)
 
 
+REGULAR = ResultCodec(Line).dump(Line(sku="a", price=1)).data.partition(b"\n")[0]
 PLANTED = [
     (b"", "nothing"),
     (b"\n", "two empty lines"),
@@ -183,6 +202,17 @@ PLANTED = [
     (b'[["m","anthropic.types.message:BaseModel","",[],0,0,[]]]\n["@",0,{}]', "imported there"),
     (b'[["x","os:system",""]]\n["@",0,"true"]', "a decoder that is not registered"),
     (b'[["z","a:b","c"]]\n1', "unknown kind of shape"),
+    (b'[["p","os:system","x","y"]]\n{}', "a function as plain JSON"),
+    (b'[["p","builtins:object","x","y"]]\n{}', "a built-in class as plain JSON"),
+    (b'[["p","openai.types.chat.chat_completion:ChatCompletion","","y"]]\n{}', "the SDK's class"),
+    (b'[["p"]]\n{}', "plain JSON of nothing"),
+    (b'[["P",[],{},1]]\n[{}]', "plain JSON of no name"),
+    (REGULAR + b"\n", "no plain JSON"),
+    (REGULAR + b"\n[]", "a list in the place of a model"),
+    (REGULAR + b"\n{}", "a field that must be there"),
+    (REGULAR + b'\n{"sku":' + b"[" * 100_000, "deep nesting in plain JSON"),
+    (REGULAR + b'\n{"sku":1,"price":' + b"9" * 5_000 + b"}", "a number of 5000 digits in a field"),
+    (REGULAR[:-3] + b'z"]]\n{"sku":"a","price":1}', "another layout"),
     (b'[]\n["datetime","2024-01-01",["zone","../../etc/passwd"],0]', "a path as a zone"),
     (b'[]\n["decimal","1e99999999999999999999"]', "a number out of range"),
     (b'[]\n["bytes","!"]', "no base64"),
@@ -202,7 +232,7 @@ PLANTED = [
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for data, name in PLANTED])
 def test_what_no_codec_has_written_is_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable):
-        ResultCodec(Invoice).load(data)
+        ResultCodec(Invoice, (Line, Page)).load(data)
 
 
 def test_a_class_whose_fields_changed_is_unreadable() -> None:
