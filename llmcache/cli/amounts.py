@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["compact", "in_size", "in_span", "moment"]
+__all__ = ["compact", "in_money", "in_size", "in_span", "moment"]
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 STEP = 1000
@@ -29,6 +30,13 @@ def compact(count: float) -> str:
             return f"{count:.1f}{unit}".replace(".0", "")
         count /= STEP
     return f"{count:.0f}G"
+
+
+def in_money(dollars: Decimal) -> str:
+    """US dollars: cents, and below one dollar hundredths of them; `-` for none."""
+    if not dollars:
+        return "-"
+    return f"{dollars:,.2f}" if dollars >= 1 else f"{dollars:.4f}"
 
 
 def in_span(seconds: float) -> str:

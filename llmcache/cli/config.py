@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llmcache.cli.options import backend_option, json_option
-from llmcache.cli.tables import table
+from llmcache.cli.tables import print_table
 
 __all__ = ["config"]
 
@@ -25,7 +25,4 @@ def config(backend: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps(settings, indent=2, ensure_ascii=False))
         return
     rows = [(each.name, each.shown, each.source) for each in found]
-    heading, *lines = table(("setting", "value", "from"), rows)
-    click.secho(heading, bold=True)
-    for line in lines:
-        click.echo(line)
+    print_table(("setting", "value", "from"), rows)

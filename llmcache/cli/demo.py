@@ -11,7 +11,7 @@ import click
 from llmcache.cli.options import backend_option, json_option
 from llmcache.cli.problems import FOUND_A_PROBLEM, in_one_line
 from llmcache.cli.progress import progress
-from llmcache.cli.tables import table
+from llmcache.cli.tables import print_table
 
 if TYPE_CHECKING:
     from llmcache.demo.passes import Demonstration, Pass
@@ -103,7 +103,7 @@ def print_json(shown: Demonstration) -> None:
 
 def print_tables(shown: Demonstration) -> None:
     """What was extracted, then what it took."""
-    heading, *lines = table(
+    print_table(
         ("number", "seller", "issued", "total", ""),
         [
             (
@@ -117,8 +117,7 @@ def print_tables(shown: Demonstration) -> None:
         ],
         right="   r",
     )
-    click.secho(heading, bold=True)
-    click.echo("\n".join(lines) + "\n")
+    click.echo()
     print_passes(shown)
 
 
@@ -126,13 +125,12 @@ def print_passes(shown: Demonstration) -> None:
     """What was counted, and where the answers are."""
     from llmcache.cli.stores import file_of  # noqa: PLC0415 - not for `--help`
 
-    heading, *lines = table(
+    print_table(
         ("pass", "documents", "requests", "hits", "seconds", "tokens spent", "tokens saved"),
         [row(name, each) for name, each in zip(("first", "second"), shown.passes, strict=True)],
         right=" rrrrrr",
     )
-    click.secho(heading, bold=True)
-    click.echo("\n".join(lines) + "\n")
+    click.echo()
     told = ON_LOOPBACK if shown.provider == "loopback" else f"{shown.provider}, {shown.model}"
     click.echo(f"Answered by: {told}")
     click.echo(f"Kept in:     {file_of(shown.backend) or shown.backend.description}")

@@ -18,7 +18,7 @@ from llmcache.cli.records import (
     write_entry,
     write_shared,
 )
-from llmcache.cli.stores import lines_of
+from llmcache.cli.stores import lines_of, read_many
 
 __all__ = ["Imported", "bring_in", "lines_out", "sorted_keys", "verify"]
 
@@ -43,9 +43,9 @@ def sorted_keys(store: Backend, wanted: Filter) -> Iterator[sqlite3.Connection]:
     """
     with contextlib.closing(sqlite3.connect("")) as found:
         found.execute("CREATE TABLE shared (digest TEXT PRIMARY KEY) WITHOUT ROWID")
-        found.execute("CREATE TABLE entry (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        found.execute("CREATE TABLE entry (key TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
         for listed in lines_of(store, wanted):
-            found.execute("INSERT OR IGNORE INTO entry VALUES (?)", (listed.key,))
+            found.execute("INSERT OR IGNORE INTO entry VALUES (?, ?)", (listed.key, listed.size))
             found.execute("INSERT OR IGNORE INTO shared VALUES (?)", (listed.entry.manifest,))
         yield found
 
@@ -59,11 +59,25 @@ def lines_out(
         parts = manifests.get_manifest(digest) if manifests else None
         if parts is not None:
             yield write_shared(digest, parts)
-    for (key,) in found.execute("SELECT key FROM entry ORDER BY key"):
-        entry = store.get(key)
-        if isinstance(entry, Entry):
+    for keys in some_at_once(found.execute("SELECT key, size FROM entry ORDER BY key")):
+        for key, entry in sorted(read_many(store, keys).items()):
             yield write_entry(key, entry)
-        advance()
+        for _ in keys:
+            advance()
+
+
+def some_at_once(sized: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+    """Keys in lists whose entries may be in memory together."""
+    keys: list[str] = []
+    size = 0
+    for key, more in sized:
+        if keys and (len(keys) >= AT_ONCE or size + more > BYTES_AT_ONCE):
+            yield keys
+            keys, size = [], 0
+        keys.append(key)
+        size += more
+    if keys:
+        yield keys
 
 
 def records_of(lines: Iterable[str]) -> Iterator[Record | Shared]:
@@ -113,9 +127,10 @@ def bring_in(store: Backend, source: IO[str], now: float, advance: Callable[[], 
 def put(store: Backend, batch: dict[str, Entry], now: float, done: Imported) -> None:
     """Store those of a batch that are worth it."""
     chosen = {}
+    there = read_many(store, list(batch))
     for key, entry in batch.items():
-        known = store.get(key)
-        if isinstance(known, Entry) and known.created >= entry.created:
+        known = there.get(key)
+        if known is not None and known.created >= entry.created:
             done.older += 1
         elif has_ended(entry, now):
             done.ended += 1

@@ -108,9 +108,9 @@ def total(counts: Mapping[Cell, Sums], cost: Cost) -> Figures:
 
 
 def reasons(counts: Mapping[Cell, Sums], outcome: str) -> list[tuple[str, int]]:
-    """The reasons of an outcome, the most frequent first."""
+    """The reasons of an outcome, the most frequent first; none that is empty."""
     found: Counter[str] = Counter()
     for cell, sums in counts.items():
-        if cell.outcome == outcome:
+        if cell.outcome == outcome and cell.reason:
             found[cell.reason] += sums.calls
     return found.most_common()

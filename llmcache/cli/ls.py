@@ -87,14 +87,11 @@ def facts(listed: Listed) -> dict[str, Any]:
 
 def print_pages(lines: Iterator[Listed], moment: float) -> int:
     """Tables of up to `PAGE` lines; how many lines in all."""
-    from llmcache.cli.tables import table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.tables import print_table  # noqa: PLC0415 - not for `--help`
 
     shown = 0
     while page := [row(each, moment) for each in islice(lines, PAGE)]:
-        heading, *rest = table(HEADINGS, page, right="   rrrrr")
-        if shown == 0:
-            click.secho(heading, bold=True)
-        click.echo("\n".join(rest))
+        print_table(HEADINGS, page, right="   rrrrr", names=1, headed=shown == 0)
         shown += len(page)
     return shown
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from llmcache.cli.amounts import compact, in_size, in_span
+from llmcache.cli.amounts import compact, in_money, in_size, in_span
 from llmcache.cli.charts import STACKED, calls_by_day
 from llmcache.cli.figures import Figures
 from llmcache.cli.holdings import AGES, Holdings
@@ -86,7 +86,7 @@ def tiles(total: Figures) -> str:
         (rate, "answered without a call"),
         (compact(total.calls), "calls"),
         (compact(saved), "tokens saved"),
-        (f"${total.money_saved:,.2f}" if total.money_saved else "-", "saved"),
+        (f"${in_money(total.money_saved)}" if total.money_saved else "-", "saved"),
         (in_span(total.saved.seconds), "of waiting saved"),
     ]
     drawn = "".join(
@@ -120,8 +120,8 @@ def figures_row(name: str, figures: Figures) -> Sequence[str]:
         "-" if rate is None else f"{rate:.1%}",
         f"{spent.input_tokens + spent.output_tokens:,}",
         f"{saved.input_tokens + saved.output_tokens:,}",
-        f"{figures.money_spent:,.2f}" if figures.money_spent else "-",
-        f"{figures.money_saved:,.2f}" if figures.money_saved else "-",
+        in_money(figures.money_spent),
+        in_money(figures.money_saved),
     )
 
 

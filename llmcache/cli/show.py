@@ -70,9 +70,10 @@ def found(store: Backend, start: str) -> Listed:
 def described(store: Backend, listed: Listed) -> dict[str, Any]:
     """All that is known of an entry, for JSON; `unreadable` in place of an answer, with why."""
     from llmcache import settings  # noqa: PLC0415 - not for `--help`
-    from llmcache.backends.base import Manifests, able  # noqa: PLC0415 - as above
+    from llmcache.backends.base import Manifests, Nothing, able  # noqa: PLC0415 - as above
     from llmcache.cli.answers import plain_answer  # noqa: PLC0415 - as above
     from llmcache.cli.ls import facts  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import read_many  # noqa: PLC0415 - as above
     from llmcache.codecs import Framing, Unreadable  # noqa: PLC0415 - as above
     from llmcache.keys.explain import counted, decoded  # noqa: PLC0415 - as above
     from llmcache.previews import kept_previews, kept_unkeyed  # noqa: PLC0415 - as above
@@ -86,32 +87,38 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
     told["previews"] = kept_previews(listed.entry.parts)
     told["unkeyed"] = kept_unkeyed(shared or b"{}")
     framing = Framing(keys=settings.current().sealing_keys)
+    entry = read_many(store, [listed.key]).get(listed.key, Nothing.DAMAGED)
     try:
-        told["answer"] = plain_answer(listed.key, store.get(listed.key), framing)
+        told["answer"] = plain_answer(listed.key, entry, framing)
     except Unreadable as error:
         told["unreadable"] = error.reason
     return told
 
 
 def print_entry(told: dict[str, Any]) -> None:
-    """For people: a line a fact, the parts, the answer."""
+    """For people: a line a fact, what was asked where that was kept, the answer, the parts."""
     import json  # noqa: PLC0415 - not for `--help`
 
+    from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
+    from llmcache.cli.tables import printable  # noqa: PLC0415 - as above
+
     apart = ("parts", "previews", "unkeyed", "answer", "unreadable")
-    for name, value in told.items():
+    in_words = {"size": in_size(told["size"]), "seconds": f"{told['seconds']:.3f}"}
+    for name, value in (told | in_words).items():
         if name not in apart:
-            click.echo(f"{name + ':':<15}{'-' if value in (None, '') else value}")
+            shown = printable(str(value)) if value not in (None, "") else "-"
+            click.echo(f"{name + ':':<15}{shown}")
+    if told["previews"]:
+        click.secho("\nIt was asked with", bold=True)
+    for name, preview in told["previews"].items():
+        click.echo(f"  {name} = {printable(preview)}")
+    if "unreadable" in told:
+        click.secho(f"\nThe answer cannot be read: {told['unreadable']}.", fg="yellow")
+    else:
+        click.secho("\nThe answer", bold=True)
+        click.echo(json.dumps(told["answer"], indent=2, ensure_ascii=False))
     click.secho("\nThe key is made of", bold=True)
     for name, digest in told["parts"].items():
         click.echo(f"  {digest}  {name}")
     for name, why in told["unkeyed"].items():
-        click.echo(f"  not in it: {name}, {why}")
-    if told["previews"]:
-        click.secho("\nIt was asked with", bold=True)
-    for name, preview in told["previews"].items():
-        click.echo(f"  {name} = {preview}")
-    if "unreadable" in told:
-        click.secho(f"\nThe answer cannot be read: {told['unreadable']}.", fg="yellow")
-        return
-    click.secho("\nThe answer", bold=True)
-    click.echo(json.dumps(told["answer"], indent=2, ensure_ascii=False))
+        click.echo(f"  not of {name}: {why}")

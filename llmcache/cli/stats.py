@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["prices_option", "since_option", "stats"]
 
 REASONS = 5
+TOLD = ("miss", "stale", "bypass", "failure", "run")
 HEADINGS = ("calls", "hits", "stale", "waits", "misses", "bypassed", "hit rate")
 AMOUNTS = ("tokens spent", "tokens saved", "time saved", "$ spent", "$ saved")
 
@@ -62,7 +63,7 @@ def stats(
         counts = counts_of(store, since)
     cost = costs(prices)
     groups, whole = by(kind, counts, cost), total(counts, cost)
-    told = {outcome: reasons(counts, outcome) for outcome in ("miss", "stale", "bypass", "failure")}
+    told = {outcome: reasons(counts, outcome) for outcome in TOLD}
     if as_json:
         facts = {name: figures.facts() for name, figures in groups.items()}
         why = {outcome: dict(found) for outcome, found in told.items()}
@@ -77,15 +78,14 @@ def stats(
 
 def print_figures(kind: str, groups: dict[str, Figures], whole: Figures) -> None:
     """Two tables: the calls, and what they took."""
-    from llmcache.cli.tables import table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.tables import print_table  # noqa: PLC0415 - not for `--help`
 
     lines = {name or "(not known)": figures for name, figures in groups.items()}
     lines |= {"total": whole} if len(lines) > 1 else {}
     for headings, cells in ((HEADINGS, calls_of), (AMOUNTS, amounts_of)):
         rows = [(name, *cells(figures)) for name, figures in lines.items()]
-        heading, *rest = table((kind, *headings), rows, right=" " + "r" * len(headings))
-        click.secho(heading, bold=True)
-        click.echo("\n".join(rest) + "\n")
+        print_table((kind, *headings), rows, right=" " + "r" * len(headings), names=0)
+        click.echo()
     if whole.unpriced:
         click.echo(f"{whole.unpriced:,} tokens are of models whose price is not known.", err=True)
 
@@ -97,15 +97,15 @@ def calls_of(figures: Figures) -> tuple[str, ...]:
 
 
 def amounts_of(figures: Figures) -> tuple[str, ...]:
-    from llmcache.cli.amounts import in_span  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.amounts import in_money, in_span  # noqa: PLC0415 - not for `--help`
 
     spent, saved = figures.spent, figures.saved
     return (
         f"{spent.input_tokens + spent.output_tokens:,}",
         f"{saved.input_tokens + saved.output_tokens:,}",
         in_span(saved.seconds),
-        f"{figures.money_spent:,.2f}" if figures.money_spent else "-",
-        f"{figures.money_saved:,.2f}" if figures.money_saved else "-",
+        in_money(figures.money_spent),
+        in_money(figures.money_saved),
     )
 
 

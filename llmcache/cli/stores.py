@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from llmcache import settings
-from llmcache.backends.base import Backend, Listed, Listing, able
+from llmcache.backends.base import Backend, Bulk, Entry, Listed, Listing, able
 from llmcache.backends.url import open_backend
 from llmcache.cli.filters import Filter
 from llmcache.errors import ConfigurationError
 from llmcache.subject import backend_of
 
-__all__ = ["absence", "file_of", "lines_of", "now", "opened"]
+__all__ = ["absence", "file_of", "lines_of", "now", "opened", "read_many"]
 
 
 @contextlib.contextmanager
@@ -77,6 +77,15 @@ def lines_of(backend: Backend, wanted: Filter) -> Iterator[Listed]:
     for listed in listing.entries():
         if wanted.admits(listed, moment):
             yield listed
+
+
+def read_many(store: Backend, keys: list[str]) -> Mapping[str, Entry]:
+    """What is there and whole; where the backend has `Bulk`, no use of it is counted."""
+    bulk = able(store, Bulk)
+    if bulk is not None:
+        return bulk.get_many(keys)
+    found = ((key, store.get(key)) for key in keys)
+    return {key: entry for key, entry in found if isinstance(entry, Entry)}
 
 
 def now() -> float:
