@@ -156,6 +156,8 @@ def is_cluster(client: object) -> bool:
 def where_is(client: object) -> str:
     """Where a client that was passed in leads to, without credentials."""
     pool = getattr(client, "connection_pool", None)
+    if service := getattr(pool, "service_name", ""):
+        return f"sentinel://{service}"
     known = getattr(pool, "connection_kwargs", None) or {}
     if "path" in known:
         return f"unix://{known['path']}"

@@ -24,6 +24,9 @@ class Breaker:
 
     Args:
         clock: Where the time comes from.
+
+    Attributes:
+        why: What opened it last.
     """
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
@@ -32,6 +35,7 @@ class Breaker:
         self.closed = True
         self.pause = FIRST_PAUSE
         self.next_probe = 0.0
+        self.why = ""
         forkable(self)
 
     def admits(self) -> bool:
@@ -48,9 +52,10 @@ class Breaker:
             self.next_probe = now + self.pause
             return True
 
-    def failed(self) -> None:
-        """The server did not answer; what fails while it is open changes nothing."""
+    def failed(self, why: str = "") -> None:
+        """The server did not answer; what fails while it is open does not prolong the pause."""
         with self.lock:
+            self.why = why
             if self.closed:
                 self.closed = False
                 self.pause = FIRST_PAUSE

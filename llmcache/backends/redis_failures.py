@@ -21,9 +21,8 @@ def failures_of(kind: type) -> tuple[type[Exception], ...]:
 
 
 def is_reply(error: Exception) -> bool:
-    """Whether the server answered, if with an error."""
-    names = {base.__name__ for base in type(error).__mro__}
-    return bool(names & {"ResponseError", "BusyLoadingError"})
+    """Whether the server answered, if with an error; not while it loads, and serves nothing."""
+    return any(base.__name__ == "ResponseError" for base in type(error).__mro__)
 
 
 def is_cut(error: Exception) -> bool:

@@ -1,8 +1,9 @@
 """Carries the steps of a dialogue to the server and the replies back: once sync, once async.
 
 What the client library raises becomes `BackendUnavailableError` here and nowhere else. A server
-that does not answer opens the breaker; one that answers with an error (full, read-only, loading,
-moved) does not, as asking it costs little and it may serve reads.
+that does not answer opens the breaker, and so does one that answers nothing to anybody (loading,
+password refused); one that answers with an error (full, read-only, moved) does not, as asking it
+costs little and it may serve reads.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Wire:
             raise self.unavailable(operation, "the time that storage may take is used up")
         if not self.breaker.admits():
             wait = self.breaker.remaining()
-            raise self.unavailable(operation, f"it did not answer; asked again in {wait:.1f} s")
+            raise self.unavailable(operation, f"{self.breaker.why}; asked again in {wait:.1f} s")
         return seconds
 
     def reply_or_failure(self, operation: str, step: Step, error: Exception) -> bytes:
@@ -125,13 +126,14 @@ class Wire:
             BackendUnavailableError: For all others.
         """
         text = str(error).partition(", with args")[0]  # what follows may quote an entry
+        why = f"{type(error).__name__}: {text or f'no answer within {self.timeout:g} s'}"
         if is_reply(error):
             self.breaker.answered()
             if isinstance(step, Command) and step.foreign is not None and is_foreign(error):
                 return step.foreign
         else:
-            self.breaker.failed()
-        raise self.unavailable(operation, f"{type(error).__name__}: {text}") from error
+            self.breaker.failed(why)
+        raise self.unavailable(operation, why) from error
 
     def unavailable(self, operation: str, why: str) -> BackendUnavailableError:
         """The error that says what was tried, where, and why it failed."""

@@ -16,7 +16,13 @@ from typing import Self
 
 from llmcache.clock import SYSTEM
 
-__all__ = ["RedisServer", "find_redis_server", "running_cluster", "server_or_skip"]
+__all__ = [
+    "RedisServer",
+    "find_redis_server",
+    "running_cluster",
+    "running_sentinels",
+    "server_or_skip",
+]
 
 PROGRAMS = ("redis-server", "valkey-server")
 START_PATIENCE = 20.0
@@ -89,9 +95,9 @@ class RedisServer:
         return self
 
     def answers(self) -> bool:
-        """Whether it takes commands, by the Unix socket, which needs no TLS."""
+        """Whether it replies, by the Unix socket, which needs no TLS."""
         with contextlib.suppress(OSError):
-            return self.say("PING").startswith((b"+PONG", b"-NOAUTH"))
+            return self.say("PING").startswith((b"+PONG", b"-NOAUTH", b"-LOADING"))
         return False
 
     def say(self, *words: str) -> bytes:
@@ -176,6 +182,29 @@ def running_cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
         while not all(b"cluster_state:ok" in server.say("CLUSTER", "INFO") for server in servers):
             time.sleep(0.05)
         yield servers
+
+
+@contextlib.contextmanager
+def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tuple[str, int]]]:
+    """The addresses of sentinels that watch `main`, and replace it half a second after its end."""
+    if shutil.which("redis-sentinel") is None and os.environ.get("EXPECT_REDIS") != "1":
+        import pytest  # noqa: PLC0415 - llmcache does not need it
+
+        pytest.skip("no redis-sentinel on the PATH (EXPECT_REDIS=1 makes this fail)")
+    ports = [free_port() for _ in range(number)]
+    with contextlib.ExitStack() as running:
+        for port in ports:
+            file = master.directory / f"sentinel-{port}.conf"
+            file.write_text(
+                f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master.port} 2\n"
+                "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+            )
+            command = ["redis-sentinel", str(file)]
+            process = running.enter_context(
+                subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server
+            )
+            running.callback(process.kill)
+        yield [("127.0.0.1", port) for port in ports]
 
 
 def free_port() -> int:
