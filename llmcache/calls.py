@@ -13,7 +13,6 @@ from typing import Any
 from llmcache.engine import aanswer, answer
 from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
 from llmcache.events import Bypass, Miss
-from llmcache.explaining import explain
 from llmcache.items import refuse
 from llmcache.question import Plan
 from llmcache.settings import Mode
@@ -47,6 +46,8 @@ def refused(plan: Plan, error: UncacheableArgumentError) -> None:
 
 def explained(variant: Variant, call: Arguments, miss: CacheMissError) -> CacheMissError:
     """A miss in mode `offline` with what `cache_explain` says of it, where that can be had."""
+    from llmcache.explaining import explain  # noqa: PLC0415 - only for who is about to get an error
+
     with contextlib.suppress(LLMCacheError):
         explanation = str(explain(variant, call))
         return CacheMissError(

@@ -13,7 +13,6 @@ from collections.abc import (
     Generator,
     Iterator,
 )
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -38,7 +37,7 @@ def opened(question: Question, landed: Answer) -> Answer:
     kind: Callable[..., Stream] = shared if isinstance(landed.value, Iterator) else ashared
     stream = kind(question, landed.value, landed.turn, landed.seconds)
     live.begin(question.seat, stream)
-    return replace(landed, value=stream)
+    return landed._replace(value=stream)
 
 
 def shared(question: Question, source: Iterator[Any], turn: Turn, seconds: float) -> Stream:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from llmcache.backends.base import Entry
 from llmcache.codecs import Unreadable
@@ -43,32 +43,28 @@ Two processes whose calls ask for each other's keys would wait for ever; nobody 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Let the store do one operation; comes back with its result, or `Failed`."""
 
     operation: str
     arguments: tuple[Any, ...]
-    named: Mapping[str, Any] = field(default_factory=dict)
+    named: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait, in seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(NamedTuple):
     """Run the user's function; comes back with its result."""
 
 
 Step = Ask | Pause | Compute
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """What comes back of a step that raised, and from `lead` where that is what it came to.
 
     As a value, because an exception that passes through a generator may be changed by it:
@@ -78,8 +74,7 @@ class Raised:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Another process has stored it meanwhile."""
 
     entry: Entry
@@ -119,7 +114,7 @@ def lead(question: Question, *, follow: bool = True) -> Steps:
 def computed(question: Question, turn: Turn) -> Steps:
     """Compute while our lease is kept alive, and store."""
     if turn.epoch is not None:
-        turn = replace(turn, parts=question.parts())
+        turn = turn._replace(parts=question.parts())
     monotonic = question.plan.settings.clock.monotonic
     leasing = question.plan.store.leasing if turn.token else None
     with renewals.keep(leasing, question.key, turn.token):
@@ -219,9 +214,9 @@ def settle(question: Question, value: Any, turn: Turn, seconds: float) -> Steps:
         epoch = yield Ask("epoch", (question.key, question.plan.scope))
         if isinstance(epoch, Raised):
             return epoch
-        return replace(answer, outdated=isinstance(epoch, int) and epoch != turn.epoch)
+        return answer._replace(outdated=isinstance(epoch, int) and epoch != turn.epoch)
     stored = yield from store(question, entry, turn)
-    return stored if isinstance(stored, Raised) else replace(answer, outdated=not stored)
+    return stored if isinstance(stored, Raised) else answer._replace(outdated=not stored)
 
 
 def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, bool | Raised]:
@@ -257,7 +252,7 @@ def store_items(
     entry = prepared_items(question, items, seconds, turn, mark)
     if entry is None:
         return None
-    stored = yield from store(question, entry, replace(turn, token=""))
+    stored = yield from store(question, entry, turn._replace(token=""))
     return stored if isinstance(stored, Raised) else None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from llmcache.backends.base import Entry, Nothing
 
@@ -28,24 +28,21 @@ was stored meanwhile. Within this bound such an entry counts as new.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """Serve it. `age` in seconds, never negative."""
 
     entry: Entry
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(NamedTuple):
     """Expired, within `stale_while_revalidate`: serve it at once and refresh behind."""
 
     entry: Entry
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(NamedTuple):
     """Over. `covers_errors`: it may still be served if the call raises (`stale_if_error`)."""
 
     entry: Entry
@@ -53,13 +50,11 @@ class Expired:
     covers_errors: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(NamedTuple):
     """Nothing there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """There is something, but it cannot be believed; a miss that overwrites it."""
 
     reason: str

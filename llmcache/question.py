@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.codecs import Framing, ResultCodec, Usage, split
@@ -30,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptParts:
+class KeptParts(NamedTuple):
     """What a key is made of, as it is kept beside an entry.
 
     Attributes:
@@ -153,8 +152,7 @@ class Question:
         return bytes.fromhex(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """It is ours to compute.
 
     Attributes:
@@ -168,8 +166,7 @@ class Turn:
     parts: KeptParts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a computation came to.
 
     Attributes:

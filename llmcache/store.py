@@ -17,8 +17,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from llmcache.backends.base import (
     AsyncLeasing,
@@ -42,8 +41,7 @@ logger = logging.getLogger("llmcache")
 WORKERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The backend failed in `operation`."""
 
     operation: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import enum
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.backends.base import Entry, Nothing
 from llmcache.codecs import Unreadable, Usage
@@ -35,16 +34,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(NamedTuple):
     """The value for the caller; `refresh`: it is to be computed anew behind his back."""
 
     value: Any
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """The function must run. `reserve`: what may be served if it raises."""
 
     reason: str
