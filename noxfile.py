@@ -5,6 +5,7 @@ Arguments after `--` go to the tool: `nox -s tests -- tests/unit -k ttl`.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tarfile
@@ -27,6 +28,10 @@ INSTRUCTOR_CACHE_TESTS = (
     "v2/test_issue_2374.py",
     "v2/test_security_regressions.py",
 )
+EXTRAS = [name for name in PROJECT["project"]["optional-dependencies"] if name != "dev"]
+EXTRALESS = ["tests/contract", "tests/compat/test_key_vectors.py"]  # need no extra
+# What bandit finds of these has its reason at the line: a `noqa` of ruff's rule S of that number.
+REASONED = ("B101", "B106", "B311", "B404", "B603", "B608")
 OTHERS = [version for version in ("3.11", "3.12", "3.13") if version != MAIN]
 
 
@@ -74,14 +79,6 @@ def coverage(session: nox.Session) -> None:
     report_coverage(session)
 
 
-@nox.session(python=OTHERS)
-def pythons(session: nox.Session) -> None:
-    """The unit tests and the pinned bytes on every other Python that is found here."""
-    install(session)
-    chosen = session.posargs or ["tests/unit", "tests/compat"]
-    session.run("python", "-m", "pytest", "-n", "auto", *chosen)
-
-
 @nox.session
 def lint(session: nox.Session) -> None:
     """Format, rules, layers; and that generated pages are up to date."""
@@ -99,6 +96,26 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("basedpyright", "tests/typing")
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """Bandit on the package; pip-audit on the locked versions, where advisories can be had."""
+    session.install("bandit", "pip-audit")
+    session.run("bandit", "-q", "-r", "llmcache", "--skip", ",".join(REASONED))
+    report = Path(session.create_tmp()) / "audit.json"
+    report.unlink(missing_ok=True)
+    locked = ["-r", "requirements-locked.txt", "--require-hashes", "--disable-pip"]
+    written = ["--format", "json", "--output", str(report), "--progress-spinner", "off"]
+    session.run("pip-audit", *locked, *written, success_codes=[0, 1], silent=True)
+    read = json.loads(report.read_text("utf-8"))["dependencies"] if report.exists() else []
+    audited = [each for each in read if "vulns" in each]
+    if not audited:
+        session.warn("No index of advisories can be reached from here: nothing was audited.")
+    session.log(f"{len(audited)} of {len(read)} locked versions were audited.")
+    faults = [f"{each['name']}: {fault['id']}" for each in audited for fault in each["vulns"]]
+    if faults:
+        session.error(", ".join(faults))
 
 
 @nox.session
@@ -130,17 +147,59 @@ def build(session: nox.Session) -> None:
     session.run("check-wheel-contents", *map(str, ROOT.glob("dist/*.whl")))
 
 
-@nox.session(requires=["build"], reuse_venv=False)
-def wheel(session: nox.Session) -> None:
-    """Use the built wheel: first bare, then with all extras under the unit tests."""
+def made_wheel() -> Path:
+    """The wheel that the session `build` left."""
     (made,) = ROOT.glob("dist/*.whl")
+    return made
+
+
+def leave_checkout(session: nox.Session) -> dict[str, str]:
+    """The environment of a command that must use what is installed, not the checkout."""
     outside = {"PYTHONSAFEPATH": "1", "LLMCACHE_DIR": session.create_tmp()}
     # Below the checkout, pytest within the tests would go by the checkout's settings.
     session.env.pop("TMPDIR")
-    session.install(str(made))
+    return outside
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Use the built wheel: first bare, then with all extras under the unit tests."""
+    outside = leave_checkout(session)
+    session.install(str(made_wheel()))
     session.run("python", "tests/smoke/bare_install.py", env=outside)
-    session.install(f"{made}[dev]")
+    session.install("hypothesis", "pytest", "pytest-asyncio", "pytest-xdist")
+    session.run("python", "-m", "pytest", "-n", "auto", *EXTRALESS, env=outside)
+    session.install(f"{made_wheel()}[dev]")
     chosen = session.posargs or ["tests/unit"]
+    session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
+
+
+@nox.session(python=OTHERS, requires=["build"], reuse_venv=False)
+def pythons(session: nox.Session) -> None:
+    """The unit tests and the pinned bytes on the wheel, on every other Python found here."""
+    outside = leave_checkout(session)
+    session.install(f"{made_wheel()}[dev]")
+    chosen = session.posargs or ["tests/unit", "tests/compat"]
+    session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
+
+
+@nox.session(python=[MAIN, *OTHERS], requires=["build"], reuse_venv=False)
+@nox.parametrize("extra", EXTRAS)
+def extras(session: nox.Session, extra: str) -> None:
+    """Use the built wheel with one extra and no other."""
+    outside = leave_checkout(session)
+    session.install(f"{made_wheel()}[{extra}]")
+    session.run("python", "tests/smoke/one_extra.py", extra, env=outside)
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+def oldest(session: nox.Session) -> None:
+    """The unit tests on the wheel with the oldest versions that pyproject.toml allows."""
+    outside = leave_checkout(session)
+    session.install("uv")
+    lowest = ["--resolution", "lowest-direct", f"{made_wheel()}[dev]"]
+    session.run("uv", "pip", "install", "--python", str(session.bin) + "/python", *lowest)
+    chosen = session.posargs or ["tests/unit", "tests/compat", "tests/contract"]
     session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
 
 
@@ -183,6 +242,13 @@ def bench(session: nox.Session) -> None:
     install(session)
     session.install("cachetools", "diskcache", "dspy", "joblib", "langchain-community", "litellm")
     session.run("python", "tests/bench/run.py", *session.posargs)
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Seeded faults under the tests that cover them. `-- --count 20` for a first look."""
+    install(session)
+    session.run("python", "tests/mutations/run.py", *session.posargs)
 
 
 @nox.session
