@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from llmcache.signatures import MISSING
     from llmcache.tally import CacheInfo
 
-HOMES = {
+HOMES: dict[str, tuple[str, ...]] = {
     "llmcache.backends.lru": ("LRUBackend",),
     "llmcache.backends.null": ("NullBackend",),
     "llmcache.backends.redis": ("RedisBackend",),

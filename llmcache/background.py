@@ -25,7 +25,7 @@ THREADS = 4
 COOL_DOWN = 10.0
 """Seconds after a failed refresh before the same key is refreshed again."""
 
-logger = logging.getLogger("llmcache")
+logger: logging.Logger = logging.getLogger("llmcache")
 
 
 class Refreshes:
@@ -38,12 +38,12 @@ class Refreshes:
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's refreshes are the parent's."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.running: set[Hashable] = set()
         self.failed: dict[Hashable, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.waiting: queue.SimpleQueue[tuple[Hashable, Callable[[], object]]] = queue.SimpleQueue()
-        self.threads = 0
+        self.threads: int = 0
 
     def admit(self, key: Hashable) -> bool:
         """Whether to begin: not while one runs, nor soon after one failed."""

@@ -26,7 +26,7 @@ from llmcache.streams import AsyncSharedStream, LiveStreams, SharedStream, Strea
 __all__ = ["adeliver", "ajoined", "deliver", "flights", "joined", "live", "opened"]
 
 flights: Flights[Answer] = Flights()
-live = LiveStreams(flights)
+live: LiveStreams = LiveStreams(flights)
 os.register_at_fork(after_in_child=live.begin_anew)
 
 

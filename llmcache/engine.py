@@ -34,7 +34,7 @@ from llmcache.verdicts import (
 
 __all__ = ["aanswer", "afly", "answer", "drop", "fly"]
 
-refreshes = Refreshes()
+refreshes: Refreshes = Refreshes()
 
 
 def drop(outdated: Callable[[Hashable], bool]) -> None:

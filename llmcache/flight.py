@@ -69,16 +69,16 @@ class Flight(Generic[Result]):
     def __init__(
         self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool = False
     ) -> None:
-        self.key = key
-        self.anew = anew
-        self.loop = loop
-        self.pid = os.getpid()
-        self.over = False
+        self.key: Hashable = key
+        self.anew: bool = anew
+        self.loop: asyncio.AbstractEventLoop | None = loop
+        self.pid: int = os.getpid()
+        self.over: bool = False
         self.future: Future[Result] = Future()
         # Running from the start: a waiter that is cancelled must not cancel it for the others.
         self.future.set_running_or_notify_cancel()
         self.waits_for: list[Flight[Any]] = []
-        self.interested = 0
+        self.interested: int = 0
         self.task: asyncio.Task[Result] | None = None
 
     @property
@@ -159,7 +159,7 @@ class Flights(Generic[Result]):
     def begin_anew(self) -> None:
         """In a forked child: what runs runs in the parent."""
         # Re-entrant: a finalizer or a signal handler may ask in the middle of a method.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.running: dict[Hashable, Flight[Result]] = {}
 
     def join(

@@ -29,7 +29,7 @@ MOST_ORPHANS = 1024
 
 POLL_FIRST = 0.01
 POLL_LAST = 0.25
-logger = logging.getLogger("llmcache")
+logger: logging.Logger = logging.getLogger("llmcache")
 
 
 def new_token() -> str:
@@ -68,7 +68,7 @@ class Renewals:
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's leases are the parent's."""
-        self.changed = threading.Condition()
+        self.changed: threading.Condition = threading.Condition()
         self.kept: set[Kept] = set()
         self.orphans: dict[Hashable, str] = {}
         self.thread: threading.Thread | None = None
@@ -139,5 +139,5 @@ class Renewals:
             logger.debug("The lease of %s was lost while computing", lease.key)
 
 
-renewals = Renewals()
+renewals: Renewals = Renewals()
 os.register_at_fork(after_in_child=renewals.begin_anew)

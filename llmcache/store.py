@@ -37,7 +37,7 @@ from llmcache.errors import BackendError, BackendUnavailableError
 __all__ = ["Failed", "ProcessEpochs", "Store", "in_worker", "store_of"]
 
 Done = TypeVar("Done")
-logger = logging.getLogger("llmcache")
+logger: logging.Logger = logging.getLogger("llmcache")
 WORKERS = 8
 
 
@@ -53,14 +53,14 @@ class ProcessEpochs:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.last = 0
+        self.last: int = 0
         self.begun: dict[str | Scope, int] = {}
         self.forked()
         forkable(self)
 
     def forked(self) -> None:
         """See `Forkable.forked`."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def epoch(self, key: str, scope: Scope) -> int:
         """See `Epochs.epoch`."""
@@ -109,12 +109,12 @@ class Store:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.description = backend.description
-        self.leasing = able(backend, Leasing)
+        self.description: str = backend.description
+        self.leasing: Leasing | None = able(backend, Leasing)
         self.epochs: Epochs = able(backend, Epochs) or ProcessEpochs(backend)
-        self.manifests = able(backend, Manifests)
+        self.manifests: Manifests | None = able(backend, Manifests)
         native = able(backend, AsyncLeasing)
-        self.native = () if native is None else NATIVE
+        self.native: tuple[str, ...] = () if native is None else NATIVE
         self.operations: dict[str, Callable[..., Any]] = {
             "get": backend.get,
             "claim": self.leasing.claim if self.leasing else self.claim_unleased,
@@ -237,7 +237,7 @@ class Stores:
 
     def forked(self) -> None:
         """See `Forkable.forked`."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def of(self, backend: Backend) -> Store:
         """The store of a backend, made at its first use."""
@@ -248,5 +248,5 @@ class Stores:
             return known
 
 
-stores = Stores()
-store_of = stores.of
+stores: Stores = Stores()
+store_of: Callable[[Backend], Store] = stores.of

@@ -37,7 +37,7 @@ class LiveStreams:
 
     def begin_anew(self) -> None:
         """In a forked child: what runs runs in the parent."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         # Weak: one that nobody ever begins to read ends with the generator that was handed out.
         self.running: weakref.WeakValueDictionary[Hashable, Stream] = weakref.WeakValueDictionary()
 
@@ -96,9 +96,9 @@ class SharedStream:
         self.finish = finish
         self.epoch = epoch
         self.node: Flight[Any] = Flight(key, None)
-        self.readers = 0
-        self.count = threading.RLock()
-        self.turn = threading.RLock()
+        self.readers: int = 0
+        self.count: threading.RLock = threading.RLock()
+        self.turn: threading.RLock = threading.RLock()
 
     def read(self) -> Generator[Any, Any, Any]:
         """A new reader, from the first item on; returns what a source generator returned.
@@ -201,9 +201,10 @@ class AsyncSharedStream:
         self.finish = finish
         self.epoch = epoch
         self.node: Flight[Any] = Flight(key, running_loop())
-        self.readers = 0
-        self.wanted = 0
-        self.asked, self.came = asyncio.Event(), asyncio.Event()
+        self.readers: int = 0
+        self.wanted: int = 0
+        self.asked: asyncio.Event = asyncio.Event()
+        self.came: asyncio.Event = asyncio.Event()
         self.pump: asyncio.Task[None] | None = None
 
     async def read(self) -> AsyncGenerator[Any, Any]:

@@ -87,13 +87,13 @@ class Subject:
     ) -> None:
         self.layer = layer
         self.keep_if = keep_if
-        self.takes_instance = not isinstance(wrapped, staticmethod | BuiltinFunctionType)
+        self.takes_instance: bool = not isinstance(wrapped, staticmethod | BuiltinFunctionType)
         function = wrapped.__func__ if isinstance(wrapped, UNBOUND) else wrapped
-        self.kind = kind_of(function)
-        self.keys = FunctionKeys(function, **keying)
-        self.mark = MARKS.get(self.kind, b"")
-        self.tally = Tally()
-        self.seen = SeenTypes()
+        self.kind: Kind = kind_of(function)
+        self.keys: FunctionKeys = FunctionKeys(function, **keying)
+        self.mark: bytes = MARKS.get(self.kind, b"")
+        self.tally: Tally = Tally()
+        self.seen: SeenTypes = SeenTypes()
         self.latest: tuple[ResultType | None, ResultCodec] = None, result_codec(Any)
 
     def arguments(

@@ -56,8 +56,8 @@ class CachedCreate:
         self.client = client
         self.create = create
         self.ignored = ignored
-        self.parallel = "parallel" in str(getattr(client.mode, "value", client.mode))
-        self.functions = Functions(aanswer if self.awaited else answer, options)
+        self.parallel: bool = "parallel" in str(getattr(client.mode, "value", client.mode))
+        self.functions: Functions = Functions(aanswer if self.awaited else answer, options)
 
     def __call__(self, **request: Any) -> Any:
         """Answer one request."""

@@ -92,11 +92,11 @@ class Functions:
 
     def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         self.function = function
-        self.options = {"ignore": SENT, **options}
-        self.tally = Tally()
-        self.lock = threading.Lock()
+        self.options: dict[str, Any] = {"ignore": SENT, **options}
+        self.tally: Tally = Tally()
+        self.lock: threading.Lock = threading.Lock()
         self.made: dict[Any, CachedCallable] = {}
-        self.any = self.decorated(Any)
+        self.any: CachedCallable = self.decorated(Any)
 
     def of(self, response_model: Any, settings: Mapping[str, Any]) -> CachedCallable:
         """The function for a type, under the settings of one call; the last 256 are kept."""

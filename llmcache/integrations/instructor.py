@@ -11,13 +11,14 @@ import functools
 import hashlib
 import hmac
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import instructor.cache
 
 from llmcache.backends.base import Backend, Entry, Scope
 from llmcache.backends.patience import patience
-from llmcache.codecs import Framing, Unreadable, Unstorable, result_codec
+from llmcache.codecs import Framing, ResultCodec, Unreadable, Unstorable, result_codec
 from llmcache.durations import parse_duration
 from llmcache.errors import ConfigurationError
 from llmcache.events import BackendFailure, Event, Hit, Miss
@@ -34,8 +35,10 @@ __all__ = ["InstructorCache", "cached_client"]
 NAME = "instructor.cache"
 READING = frozenset({Mode.ON, Mode.READONLY, Mode.OFFLINE})
 WRITING = frozenset({Mode.ON, Mode.REFRESH})
-framing = functools.lru_cache(maxsize=8)(lambda keys: Framing(keys=keys))
-codec = result_codec(Any)
+framing: Callable[[tuple[bytes, ...]], Framing] = functools.lru_cache(maxsize=8)(
+    lambda keys: Framing(keys=keys)
+)
+codec: ResultCodec = result_codec(Any)
 
 
 class Place(NamedTuple):
@@ -95,8 +98,10 @@ class InstructorCache(instructor.cache.BaseCache):
                 name=min(unknown),
                 allowed="backend, ttl, namespace",
             )
-        self.layer = layer(options if backend is None else {"backend": backend, **options})
-        self.tally = Tally()
+        self.layer: dict[str, Any] = layer(
+            options if backend is None else {"backend": backend, **options}
+        )
+        self.tally: Tally = Tally()
 
     def options(self, namespace: str = "llmcache") -> dict[str, Any]:
         """What to hand to `from_provider`, so that entries outlive the process.

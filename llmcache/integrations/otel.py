@@ -49,18 +49,18 @@ class Instruments:
 
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter) -> None:
         self.tracer = tracer
-        self.lookups = meter.create_counter(
+        self.lookups: metrics.Counter = meter.create_counter(
             "llmcache.lookups", unit="{call}", description="Calls of cached functions, by outcome."
         )
-        self.failures = meter.create_counter(
+        self.failures: metrics.Counter = meter.create_counter(
             "llmcache.backend_failures", unit="{failure}", description="Failures of the store."
         )
-        self.saved = meter.create_counter(
+        self.saved: metrics.Counter = meter.create_counter(
             "llmcache.tokens_saved",
             unit="{token}",
             description="Tokens of answers for which no model was asked.",
         )
-        self.duration = meter.create_histogram(
+        self.duration: metrics.Histogram = meter.create_histogram(
             "llmcache.call.duration", unit="s", description="What calls took, by outcome."
         )
 

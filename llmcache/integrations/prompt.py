@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,8 +68,8 @@ class Reader:
         self.context = context
         self.files = files
         # Anthropic's system prompt is taken out of the messages before they are rendered.
-        self.unrendered = UNRENDERED if provider == "anthropic" else frozenset()
-        self.puzzled = False
+        self.unrendered: frozenset[str] = UNRENDERED if provider == "anthropic" else frozenset()
+        self.puzzled: bool = False
 
     def messages(self, messages: Any) -> Any:
         """All of them."""
@@ -158,7 +158,7 @@ def looks_at_context(response_model: Any) -> bool:
     return any(is_told(node) for node in nodes(adapter.core_schema))
 
 
-known_to_take_context = lru_cache(maxsize=KNOWN_TYPES)(looks_at_context)
+known_to_take_context: Callable[[Any], bool] = lru_cache(maxsize=KNOWN_TYPES)(looks_at_context)
 
 
 def nodes(schema: Any) -> Iterator[dict[str, Any]]:
