@@ -15,23 +15,19 @@ from llmcache.keys.chains import Chain
 from llmcache.keys.clients import client_digest, is_client, other_headers
 from llmcache.keys.follow import Follower
 from llmcache.keys.kinds import function_of, named
+from llmcache.keys.noting import noting_now
 from llmcache.keys.objects import Objects
 from llmcache.keys.parsing import Walk, follow_validator
 from llmcache.keys.pieces import MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
 
-__all__ = ["Fingerprints", "left_out"]
+__all__ = ["Fingerprints"]
 
 ALIASES_KEPT = 256
 
 
 UNKNOWN = "not known to change answers"
-
-left_out: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar(
-    "left_out", default=None
-)
-"""Where to note what does not count of values whose digest alone is kept; None: nobody asks."""
 
 within: contextvars.ContextVar[frozenset[int]] = contextvars.ContextVar(
     "within", default=frozenset()
@@ -102,10 +98,12 @@ class Fingerprints:
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""
         found = client_digest(value)
-        noted = left_out.get()
+        noted = noting_now()
         if found is not None and noted is not None:
             kind = value.__class__.__name__
-            noted.update((f"header {name} of {kind}", UNKNOWN) for name in other_headers(value))
+            noted.unkeyed.update(
+                (f"header {name} of {kind}", UNKNOWN) for name in other_headers(value)
+            )
         return found
 
     def type_reading(self, kind: Any) -> Reading:
@@ -132,12 +130,10 @@ class Fingerprints:
             return alias
 
     def folded(self, reading: Reading) -> bytes:
-        """A reading in 32 bytes; what it leaves out is noted where somebody asks."""
-        noted = left_out.get()
+        """A reading in 32 bytes; noted where somebody asks what lies below."""
+        noted = noting_now()
         if noted is not None:
-            pieces = reading.pieces(self.files)
-            noted.update(reading.unkeyed)
-            noted.update((name, why) for name, why in pieces if isinstance(why, str))
+            noted.readings[id(reading)] = reading
         return reading.digest(self.files)
 
     # What the follower asks.
@@ -188,6 +184,7 @@ class Fingerprints:
         )
         for name, piece in described.pieces.items():
             reading.add(name, piece)
+        reading.finer.update(described.finer)
         for known in described.classes:
             reading.classes[id(known)] = known
             for name in ("__doc__", "__pydantic_core_schema__"):

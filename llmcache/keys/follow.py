@@ -221,7 +221,7 @@ class Follower:
         elif isinstance(value, types.MethodType):
             self.method(label, value)
         elif function is not None:
-            self.helper(value, function)
+            self.helper(value, function, label)
         elif callable(value) and hasattr(value, "__qualname__"):
             self.count(f"name {label}", named(value))
         else:
@@ -237,12 +237,14 @@ class Follower:
         else:
             self.live(self.values.live(label, value, rest))
 
-    def helper(self, value: Any, function: types.FunctionType) -> None:
+    def helper(self, value: Any, function: types.FunctionType, called: str = "") -> None:
         """A function that is read: the project's by its code, others by name."""
         if not self.project.wrote(function):
             self.count(f"name {foreign_name(function)}", named(function))
             return
         label = f"helper {qualified(function)}"
+        if function.__name__ == "<lambda>" and called:
+            label = f"helper {called.partition(' ')[2]}"
         self.layered(value, label, own=False)
         self.function(function, label)
         registry = getattr(value, "registry", None)

@@ -18,8 +18,8 @@ from llmcache.errors import ConfigurationError
 from llmcache.keys.canonical import digest as canonical_digest
 from llmcache.keys.canonical import encode, feed
 from llmcache.keys.code import plain_function
-from llmcache.keys.fingerprints import left_out
 from llmcache.keys.kinds import identity_of
+from llmcache.keys.noting import noting
 from llmcache.keys.options import (
     checked_depends_on,
     checked_key,
@@ -165,19 +165,19 @@ class FunctionKeys:
         references = self.planner.references if files else self.planner.quick
         variables = plan.binder.variables(args, kwargs)
         asked = dict(self.counting(plan, variables, args, kwargs))
-        shared: dict[str, bytes | str] = dict(plan.reading.parts)
-        shared.update(plan.reading.pieces(files))
-        for value in filter(is_type, asked.values()):
-            shared = {**references.type_reading(value).parts, **shared}
         call: dict[str, bytes | str] = {"namespace": namespace.encode()}
-        call.update(self.of_call(plan, subject, files=files))
         if sample is not None:
             call["sample"] = encode(sample, path="sample", references=references)
-        for label, path, value in self.told(plan, asked):
-            known = references.of_client(value)
-            call[label] = known or canonical_digest(
-                value, path=path, references=references, files=files
-            )
+        with noting() as noted:
+            shared = dict(plan.reading.details(files))
+            call.update(self.of_call(plan, subject, files=files))
+            for label, path, value in self.told(plan, asked):
+                known = references.of_client(value)
+                call[label] = known or canonical_digest(
+                    value, path=path, references=references, files=files
+                )
+            for reading in noted.all():
+                shared = {**dict(reading.details(files)), **shared}
         return key_parts(call.items(), shared.items(), secret)
 
     def told(self, plan: Plan, asked: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -197,15 +197,14 @@ class FunctionKeys:
         subject = self.subject(args, kwargs)
         plan = self.planner.plan(subject, how.get("project", ()), files=files)
         found = dict(plan.reading.unkeyed)
-        asked = left_out.set(found)
-        try:
-            changing = self.changing(plan, subject, files=files)
-            found.update((name, what) for name, what in changing if isinstance(what, str))
-            variables = plan.binder.variables(args, kwargs)
+        variables = plan.binder.variables(args, kwargs)
+        with noting() as noted:
+            found |= reasons(self.changing(plan, subject, files=files))
             for name, value in self.counting(plan, variables, args, kwargs):
                 canonical_digest(value, path=name, references=self.planner.references)
-        finally:
-            left_out.reset(asked)
+            for reading in noted.all():
+                found |= {**reading.unkeyed, **reasons(reading.pieces(files))}
+        found |= noted.unkeyed
         for name in plan.reading.secret_parameters:
             found[f"argument {name}"] = "the body passes it as api_key= and nowhere else"
         return tuple(
@@ -267,3 +266,8 @@ class FunctionKeys:
             value = item() if inspect.isroutine(item) else item
             label = f"depends_on[{place}]"
             yield label, canonical_digest(value, path=label, references=references, files=files)
+
+
+def reasons(pieces: Iterable[Piece]) -> dict[str, str]:
+    """The pieces that do not count, with the reason."""
+    return {name: what for name, what in pieces if isinstance(what, str)}

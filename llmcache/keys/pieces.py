@@ -48,6 +48,7 @@ class Reading:
         secret_parameters: Parameters of the outermost function that only reach `api_key=`.
         pinned: The code and the globals stay out.
         functions: The functions that were read, each with its code and defaults.
+        finer: Of some parts what they are made of, which explanations tell in their place.
         fixed: A hash fed with all parts, once it was asked for.
     """
 
@@ -67,6 +68,7 @@ class Reading:
     functions: list[tuple[types.FunctionType, types.CodeType, object, object]] = field(
         default_factory=list
     )
+    finer: dict[str, dict[str, bytes]] = field(default_factory=dict)
     fixed: Any = None
 
     def add(self, label: str, digest: bytes) -> None:
@@ -110,6 +112,12 @@ class Reading:
         """All live pieces."""
         for live in self.live:
             yield from live(files)
+
+    def details(self, files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
+        """All pieces, as an explanation tells them."""
+        for name, digest in self.parts.items():
+            yield from self.finer.get(name, {name: digest}).items()
+        yield from self.pieces(files)
 
     def digest(self, files: bool) -> bytes:  # noqa: FBT001 - as `Live`
         """All of it in 32 bytes."""

@@ -14,6 +14,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from llmcache.keys.shapes import Field, fields_of, pydantic_aspects, validators_of
@@ -28,11 +29,13 @@ class Described:
     Attributes:
         outer: The type itself, with its classes by name.
         pieces: The digests of what its classes are made of, by the words of an explanation.
+        finer: Of those of a class as a whole what they are made of.
         classes: Those classes, in the order of reading.
     """
 
     outer: bytes
     pieces: Mapping[str, bytes]
+    finer: Mapping[str, dict[str, bytes]]
     classes: tuple[type, ...]
 
 
@@ -53,6 +56,7 @@ class Describer:
     value: Callable[[Any], bytes | None]
     by_fields: Callable[[type], bool]
     pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    finer: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)
     met: dict[int, tuple[type, str]] = dataclasses.field(default_factory=dict)
 
     def annotation(self, kind: Any) -> bytes:
@@ -80,16 +84,20 @@ class Describer:
             return framed("class", class_label(kind).encode(), *self.validators(kind))
         label = self.label(kind)
         self.met[id(kind)] = (kind, label)
-        head = [kind.__name__.encode(), docstring_of(kind)]
+        parts = {"name": [kind.__name__.encode()], "docstring": [docstring_of(kind)]}
         if fields is None:
-            head += [framed(n, self.anything(m.value)) for n, m in kind.__members__.items()]  # type: ignore[attr-defined]
-            head += self.validators(kind)
+            parts["members"] = [
+                framed(name, self.anything(member.value))
+                for name, member in kind.__members__.items()  # type: ignore[attr-defined]
+            ]
         else:
-            head += [field.name.encode() for field in fields]
-            head += [self.config(kind), *self.validators(kind)]
-            for field in fields:
-                self.field(label, field)
-        self.pieces[label] = framed("made of", *head)
+            parts["order of the fields"] = [field.name.encode() for field in fields]
+            parts["config"] = [self.config(kind)]
+        parts["validators"] = [*self.validators(kind)]
+        for field in fields or ():
+            self.field(label, field)
+        self.pieces[label] = framed("made of", *chain.from_iterable(parts.values()))
+        self.finer[label] = {f"{label}: {n}": framed(n, *said) for n, said in parts.items()}
         return framed("model", label.encode())
 
     def label(self, kind: type) -> str:
@@ -177,7 +185,8 @@ def describe_type(
     describer = Describer(function, value, by_fields)
     outer = hashlib.sha256(describer.annotation(kind)).digest()
     pieces = {name: hashlib.sha256(piece).digest() for name, piece in describer.pieces.items()}
-    return Described(outer, pieces, tuple(kind for kind, _ in describer.met.values()))
+    finer = describer.finer
+    return Described(outer, pieces, finer, tuple(kind for kind, _ in describer.met.values()))
 
 
 def framed(tag: str, *children: bytes) -> bytes:
