@@ -17,6 +17,8 @@ import pytest
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.backends.patience import patience
 from llmcache.backends.redis import RedisBackend
+from llmcache.backends.tiered import TieredBackend
+from llmcache.backends.url import open_backend
 from llmcache.errors import BackendUnavailableError, ConfigurationError
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.redis import RedisServer, server_or_skip
@@ -158,6 +160,27 @@ def test_the_server_tells_how_it_is(server: RedisServer) -> None:
         assert not health.persistent
         assert health.used_bytes > 0
         assert abs(health.clock_ahead) < HANG
+
+
+@pytest.mark.parametrize("forget", ["invalidate", "clear"])
+async def test_a_near_copy_outlives_its_invalidation_elsewhere_by_near_ttl_at_most(
+    server: RedisServer, forget: str
+) -> None:
+    """Two machines on one server; what one of them forgets, the other forgets in time."""
+    clock = ManualClock()
+    url = f"memory+{server.url}?near_ttl=3s"
+    with open_backend(url, clock=clock) as here, open_backend(url, clock=clock) as there:
+        assert isinstance(here, TieredBackend)
+        here.put(KEY, an_entry())
+        assert [there.get(KEY), await there.aget(KEY)] == [an_entry()] * 2
+        here.invalidate(KEY, SCOPE) if forget == "invalidate" else here.clear(SCOPE)
+        assert here.get(KEY) is Nothing.ABSENT
+        clock.advance(2.9)
+        assert [there.get(KEY), await there.aget(KEY)] == [an_entry()] * 2, "the bound is not near"
+        clock.advance(0.1)
+        assert [there.get(KEY), await there.aget(KEY)] == [Nothing.ABSENT] * 2
+        await here.aclose()
+        await there.aclose()
 
 
 def test_over_a_unix_socket(server: RedisServer, mode: str) -> None:

@@ -70,6 +70,19 @@ class TestRedisByClient(RedisContract):
         return RedisBackend(self.client, prefix, clock=clock)
 
 
+class TestRedisByValkeyClient(RedisContract):
+    """A client of valkey-py, which is known by what it can do."""
+
+    @pytest.fixture(autouse=True)
+    def given_client(self, server: RedisServer) -> Iterator[None]:
+        valkey = pytest.importorskip("valkey")
+        with valkey.Valkey.from_url(server.url) as self.client:
+            yield
+
+    def open(self, prefix: str, clock: Clock) -> RedisBackend:
+        return RedisBackend(self.client, prefix, clock=clock)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A client of a cluster of three."""
