@@ -97,7 +97,7 @@ def look_at_integrity(file: Path, now: float) -> Iterator[Finding]:
     try:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as raw:
             (told,) = raw.execute("PRAGMA quick_check(1)").fetchone()
-            newest = raw.execute("SELECT max(created) FROM entry").fetchone()[0]
+            newest = raw.execute("SELECT max(id) / 1e6 FROM entry").fetchone()[0]
     except sqlite3.DatabaseError as error:
         yield unread(file, error)
         return

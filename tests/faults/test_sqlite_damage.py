@@ -119,18 +119,18 @@ def test_a_bad_row_is_damaged_and_its_neighbours_are_not(
 ) -> None:
     bad = {
         1: ("value", 17),
-        2: ("created", "yesterday"),
-        3: ("namespace", b"\xff\xfe"),
-        4: ("function", sqlite3.Binary(b"x")),
+        2: ("about", "[]"),
+        3: ("about", b"\xff\xfe"),
+        4: ("about", 5),
         5: ("parts", "text"),
-        6: ("input_tokens", "many"),
+        6: ("checksum", "many"),
     }
     with closing(sqlite3.connect(path)) as raw, raw:
         for number, (column, wrong) in bad.items():
             change = f"UPDATE entry SET {column} = ? WHERE key = ?"  # noqa: S608 - columns above
             raw.execute(change, (wrong, work.key_of(number)))
         raw.execute(
-            "UPDATE entry SET model = CAST(x'fffe' AS TEXT) WHERE key = ?", (work.key_of(8),)
+            "UPDATE entry SET about = CAST(x'fffe' AS TEXT) WHERE key = ?", (work.key_of(8),)
         )
     with SQLiteBackend(path) as backend:
         for number in (*bad, 8):
@@ -226,7 +226,7 @@ def test_the_directory_is_removed_while_the_file_is_open(
 
 
 def test_the_file_is_damaged_while_it_is_open(path: Path, work: ModuleType, tally: Any) -> None:
-    with SQLiteBackend(path) as backend, warnings.catch_warnings():
+    with warnings.catch_warnings(), SQLiteBackend(path) as backend:
         warnings.simplefilter("ignore", BackendWarning)
         use(backend, work, tally, whole=True)
         with path.open("r+b") as file:
@@ -236,7 +236,7 @@ def test_the_file_is_damaged_while_it_is_open(path: Path, work: ModuleType, tall
 
 
 def test_the_file_is_cut_short_while_it_is_open(path: Path, work: ModuleType, tally: Any) -> None:
-    with SQLiteBackend(path) as backend, warnings.catch_warnings():
+    with warnings.catch_warnings(), SQLiteBackend(path) as backend:
         warnings.simplefilter("ignore", BackendWarning)
         use(backend, work, tally, whole=True)
         with path.open("r+b") as file:

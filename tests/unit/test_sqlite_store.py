@@ -418,25 +418,12 @@ def test_the_view_of_calls_reads_like_a_table(
     }
 
 
-def test_running_totals_stay_true(backend: SQLiteBackend, path: Path, clock: ManualClock) -> None:
-    chance = random.Random(3)  # noqa: S311 - a walk
-    for _ in range(300):
-        key = key_of(chance.randrange(40))
-        if chance.random() < 0.3:
-            backend.delete(key)
-        else:
-            backend.put(key, entry_at(clock, bytes(chance.randrange(3000))))
-    ((entries, content),) = rows(path, "SELECT entries, bytes FROM state")
-    assert rows(path, "SELECT count(*), sum(size) FROM entry") == [(entries, content)]
-    assert backend.count() == entries
-
-
 def test_two_keys_of_one_row_take_each_others_place(
     backend: SQLiteBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It will not happen; if it does, nobody is served another's answer."""
     for module in ("rows", "operations"):
-        monkeypatch.setattr(f"llmcache.backends.sqlite.{module}.id_of", lambda _: 1)
+        monkeypatch.setattr(f"llmcache.backends.sqlite.{module}.hash_of", lambda _: 1)
     backend.put(key_of(1), entry_at(clock, b"one"))
     backend.put(key_of(2), entry_at(clock, b"two"))
     assert backend.get(key_of(1)) is Nothing.ABSENT

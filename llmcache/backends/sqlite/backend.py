@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
 from llmcache.backends.patience import patience
@@ -16,6 +16,7 @@ from llmcache.backends.sqlite.connection import Connection
 from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.ledger import FileLedger
 from llmcache.backends.sqlite.operations import Operations
+from llmcache.backends.sqlite.removal import START
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
@@ -28,6 +29,7 @@ from llmcache.errors import BackendError
 __all__ = ["SQLiteBackend"]
 
 T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 GIBIBYTE = 1 << 30
 
@@ -51,7 +53,7 @@ class SQLiteBackend(FileLedger, BackendBase):
             bounded, as an empty database takes that much.
         max_entries: Bound of the number of entries; None: as many as fit.
         timeout: Seconds that one operation may wait for the locks of other processes; 0: not at
-    all.
+            all.
         clock: Where the time comes from.
 
     Raises:
@@ -76,7 +78,7 @@ class SQLiteBackend(FileLedger, BackendBase):
         self.store = store
         self.bounds = bounds
         self.steps = Operations(bounds, clock)
-        self.upkeep = Upkeep(bounds, clock, self.steps.usage)
+        self.upkeep = Upkeep(bounds, clock, self.steps.usage, self.steps.evictions)
         self.sessions = Sessions(store, bounds, timeout, clock)
         self.workers = Workers(self.sessions.description)
 
@@ -158,7 +160,7 @@ class SQLiteBackend(FileLedger, BackendBase):
     def clear(self, scope: Scope) -> int:
         """As `Epochs.clear`; removes in steps, so that other writers get in between."""
         self.sessions.perform("clear", self.steps.advance_scope, scope)
-        return self.in_steps("clear", lambda step: self.steps.remove_some(step, scope))
+        return self.walk("clear", self.upkeep.clear_some, scope)
 
     def invalidations(self) -> int:
         """As `Invalidations.invalidations`; costs one `PRAGMA` when nobody wrote."""
@@ -239,8 +241,9 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     def prune(self) -> int:
         """As `Pruning.prune`; also brings the store within its bounds."""
-        removed = self.in_steps("prune", self.upkeep.prune_some)
-        removed += self.in_steps("prune", self.upkeep.evict_some)
+        removed = self.walk("prune", self.upkeep.prune_some)
+        while evicted := self.sessions.perform("prune", self.upkeep.evict_some):
+            removed += evicted
         self.sessions.perform("prune", self.upkeep.sweep)
         while self.sessions.perform("prune", self.upkeep.shrink_some):
             pass
@@ -273,10 +276,17 @@ class SQLiteBackend(FileLedger, BackendBase):
         log = connection is not None and connection.log
         return self.sessions.attempt(work, key) if log else UNDONE
 
-    def in_steps(self, operation: str, step: Callable[[Connection], int]) -> int:
-        """Repeat `step` while it has a full batch to do; the sum."""
+    def walk(
+        self,
+        operation: str,
+        step: Callable[[Connection, int, *Given], tuple[int, int | None]],
+        *given: *Given,
+    ) -> int:
+        """Take steps until there is nothing to go on with; the sum."""
         total = 0
-        while done := self.sessions.perform(operation, step):
+        after: int | None = START
+        while after is not None:
+            done, after = self.sessions.perform(operation, step, after, *given)
             total += done
         return total
 

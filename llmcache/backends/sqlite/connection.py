@@ -17,8 +17,9 @@ from llmcache.backends.sqlite.failures import (
     meaning,
 )
 from llmcache.backends.sqlite.file import Identity, StoreFile, size_of
-from llmcache.backends.sqlite.schema import APPLICATION_ID, VERSION, migrate
+from llmcache.backends.sqlite.schema import APPLICATION_ID, VERSION, create
 from llmcache.backends.sqlite.space import PAGE, Bounds
+from llmcache.backends.sqlite.upgrade import upgrade
 
 __all__ = ["Connection", "Plan", "Transaction", "open_connection"]
 
@@ -121,7 +122,7 @@ class Plan:
     Attributes:
         bounds: Sizes, for the log.
         log: Whether to use WAL; not on network file systems.
-        first: See `migrate`.
+        first: See `create`.
     """
 
     bounds: Bounds
@@ -234,14 +235,18 @@ def examine(raw: sqlite3.Connection, store: StoreFile) -> int:
 
 
 def make(raw: sqlite3.Connection, plan: Plan, version: int) -> None:
-    """Make the tables of a new file, or migrate an older one."""
+    """Make the tables of a new file, or lead an older one to this version."""
     if version == 0:
         raw.execute(f"PRAGMA page_size = {PAGE}")
         raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first write
         if plan.log:
             raw.execute("PRAGMA journal_mode = WAL").fetchall()
     with Transaction(raw):
-        migrate(raw, version, plan.first)
+        if version == 0:
+            create(raw, plan.first)
+        else:
+            upgrade(raw)
+        raw.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def tune(raw: sqlite3.Connection, plan: Plan) -> bool:

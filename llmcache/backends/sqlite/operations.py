@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
 from llmcache.backends.sqlite import epochs, leases
 from llmcache.backends.sqlite.connection import Connection, Transaction
-from llmcache.backends.sqlite.rows import COLUMNS, id_of, read_entry, write_entry
+from llmcache.backends.sqlite.removal import Evictions
+from llmcache.backends.sqlite.rows import find_entry, hash_of, write_entry
 from llmcache.backends.sqlite.space import (
     BATCH,
     PAGE,
     ROW_OVERHEAD,
     Bounds,
-    evict,
     excess_of,
     filling_of,
     room_of,
@@ -33,8 +33,8 @@ __all__ = ["LARGE", "Operations"]
 LARGE = 1 << 20
 """Bytes of a value beyond which it is not read on an event loop."""
 
-GET = f"SELECT {COLUMNS} FROM entry WHERE id = ? AND key = ?"  # noqa: S608 - constants only
-SIZE = "SELECT size FROM entry WHERE id = ? AND key = ?"
+SIZE = "SELECT length(value) FROM entry WHERE hash = ? AND key = ?"
+DELETE = "DELETE FROM entry WHERE hash = ? AND key = ?"
 CAUTION = 32
 """How many times as much others may write as this process, between two looks at the filling."""
 
@@ -44,8 +44,6 @@ WRITE_OVERHEAD = 30_000
 SHRINK_PER_WRITE = 64
 """Unused pages that a write gives back while the file is too large."""
 
-UNREADABLE_TEXT = "Could not decode"
-
 
 class Operations:
     """The steps, with what they share."""
@@ -54,41 +52,35 @@ class Operations:
         self.bounds = bounds
         self.now = clock.time
         self.usage = Usage()
+        self.evictions = Evictions()
         self.written = 0
-        self.unseen = 0
-        self.room = 0
+        self.room_rows = self.room_bytes = 0.0
 
     # Entries
 
     def get(self, connection: Connection, key: str) -> Entry | Nothing:
         """The entry, checked; counts as a use."""
         now = self.now()
-        found = self.look(connection.raw, key, now)
-        if isinstance(found, Entry) and connection.writable:
+        found = find_entry(connection.raw, key, now)
+        if connection.writable and isinstance(found, Entry):
             self.usage.note(key, now)
         return found
 
-    def look(self, raw: sqlite3.Connection, key: str, now: float) -> Entry | Nothing:
-        """The entry, checked."""
-        try:
-            row = raw.execute(GET, (id_of(key), key)).fetchone()
-        except sqlite3.OperationalError as error:
-            if UNREADABLE_TEXT in str(error):
-                return Nothing.DAMAGED
-            raise
-        return Nothing.ABSENT if row is None else read_entry(key, row, now)
-
     def get_small(self, connection: Connection, key: str) -> Entry | Nothing | Undone:
         """As `get`, but leaves a large value unread."""
-        row = connection.raw.execute(SIZE, (id_of(key), key)).fetchone()
+        row = connection.raw.execute(SIZE, (hash_of(key), key)).fetchone()
         if row is not None and not (isinstance(row[0], int) and row[0] <= LARGE):
             return UNDONE
         return self.get(connection, key)
 
     def put(self, connection: Connection, key: str, entry: Entry) -> None:
-        """Store one entry."""
-        with Transaction(connection.raw) as transaction:
-            self.store(transaction.raw, key, entry)
+        """Store one entry: by one statement, unless there may be something to clean up."""
+        if self.has_room(len(entry.value)) and not self.usage.overdue:
+            write_entry(connection.raw, key, entry)
+        else:
+            with Transaction(connection.raw) as transaction:
+                self.clean_up(transaction.raw, len(entry.value), keep=key)
+                write_entry(transaction.raw, key, entry)
         self.cut_log(connection, len(entry.value))
 
     def cut_log(self, connection: Connection, written: int) -> None:
@@ -107,30 +99,28 @@ class Operations:
 
     def store(self, raw: sqlite3.Connection, key: str, entry: Entry) -> None:
         """Make room and store one entry, inside the caller's transaction."""
-        now = self.now()
-        size = len(entry.value)
-        self.make_room(raw, size, now, keep=key)
-        write_entry(raw, key, entry, now)
+        if not self.has_room(len(entry.value)) or self.usage.overdue:
+            self.clean_up(raw, len(entry.value), keep=key)
+        write_entry(raw, key, entry)
 
-    def make_room(self, raw: sqlite3.Connection, size: int, now: float, keep: str) -> None:
-        """Evict what has to go before an entry comes."""
-        self.unseen += (size + ROW_OVERHEAD) * CAUTION
-        if self.unseen < self.room:
-            if self.usage.overdue:
-                self.usage.write(raw)
-            return
-        filling = filling_of(raw)
-        self.unseen, self.room = 0, room_of(filling, self.bounds)
-        if filling.pages > self.bounds.pages and filling.unused:
-            shrink(raw, SHRINK_PER_WRITE)
+    def has_room(self, size: int) -> bool:
+        """Whether an entry fits for certain, whatever others wrote since the last look."""
+        self.room_rows -= CAUTION
+        self.room_bytes -= CAUTION * (size + ROW_OVERHEAD)
+        return self.room_rows > 0 and self.room_bytes > 0
+
+    def clean_up(self, raw: sqlite3.Connection, size: int, keep: str) -> None:
+        """Write what is due, and evict what has to go before an entry of this size comes."""
+        now, filling = self.now(), filling_of(raw, self.bounds)
+        self.room_rows, self.room_bytes = room_of(filling, self.bounds)
         excess = excess_of(filling, self.bounds, size)
-        if excess is None:
-            if self.usage.overdue:
-                self.usage.write(raw)
-            return
-        self.usage.write(raw)
-        evict(raw, excess, now, keep)
-        epochs.forget(raw, now, BATCH)
+        if self.usage.overdue or excess is not None:
+            self.usage.write(raw)
+        if excess is not None:
+            self.evictions.evict(raw, excess, now, keep)
+            epochs.forget(raw, now, BATCH)
+        if filling.pages > self.bounds.pages:
+            shrink(raw, SHRINK_PER_WRITE)
 
     def put_many(self, connection: Connection, entries: Mapping[str, Entry]) -> None:
         """Store all or none."""
@@ -144,7 +134,7 @@ class Operations:
         now = self.now()
         connection.raw.execute("BEGIN")
         try:
-            found = ((key, self.look(connection.raw, key, now)) for key in keys)
+            found = ((key, find_entry(connection.raw, key, now)) for key in keys)
             entries = {key: entry for key, entry in found if isinstance(entry, Entry)}
         finally:
             connection.raw.execute("COMMIT")
@@ -154,10 +144,10 @@ class Operations:
 
     def delete(self, connection: Connection, key: str) -> bool:
         """Remove one entry; nothing is written where there is none."""
-        raw, row = connection.raw, (id_of(key), key)
+        raw, row = connection.raw, (hash_of(key), key)
         if raw.execute(SIZE, row).fetchone() is None:
             return False
-        return raw.execute("DELETE FROM entry WHERE id = ? AND key = ?", row).rowcount > 0
+        return raw.execute(DELETE, row).rowcount > 0
 
     def write_usage(self, connection: Connection) -> None:
         """Write down what was used, if anything was."""
@@ -198,14 +188,6 @@ class Operations:
         connection.version = None
         with Transaction(connection.raw) as transaction:
             return epochs.advance_scope(transaction.raw, scope, self.now())
-
-    def remove_some(self, connection: Connection, scope: Scope) -> int:
-        """Remove up to `BATCH` entries of a scope; how many."""
-        return connection.raw.execute(
-            """DELETE FROM entry WHERE id IN
-            (SELECT id FROM entry WHERE namespace = ? AND function = ? LIMIT ?)""",
-            (scope.namespace, scope.function, BATCH),
-        ).rowcount
 
     def invalidations(self, connection: Connection) -> int:
         """The last number, read again only when it may have changed."""
@@ -255,7 +237,7 @@ class Operations:
         """
         epoch = epochs.epoch(raw, key, scope)
         now = self.now()
-        entry = self.look(raw, key, now)
+        entry = find_entry(raw, key, now)
         if is_live(entry, now, max_age):
             self.usage.note(key, now)
             return Claim(entry, epoch)

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import functools
-import math
 import sqlite3
-import struct
 from hashlib import sha256
-from typing import Any
 from zlib import crc32
 
-from llmcache.backends.base import Entry, Listed, Nothing, Scope
+from pydantic_core import from_json, to_json
 
-__all__ = ["COLUMNS", "id_of", "read_entry", "read_listed", "write_entry"]
+from llmcache.backends.base import Entry, Listed, Nothing, Scope
+from llmcache.backends.sqlite.schema import scope_text
+
+__all__ = ["find_entry", "hash_of", "read_listed", "scope_number", "write_entry"]
 
 FUTURE = 86_400.0
 """Seconds that clocks may differ; an entry from beyond is unreadable, as its age has no meaning."""
 
-COLUMNS = """namespace, function, created, expires, stale_until, parts, manifest, model,
-    input_tokens, output_tokens, seconds, checksum, value"""
+FIND = "SELECT key, checksum, about, parts, value FROM entry WHERE hash = ?"
+UNREADABLE_TEXT = "Could not decode"
 
-UPDATED = (
-    *("created", "expires", "stale_until", "parts", "manifest", "model", "input_tokens"),
-    *("output_tokens", "seconds", "checksum", "value", "size", "used"),
-)
-STORED = ("id", "key", "namespace", "function", *UPDATED)
-INSERT = f"""INSERT INTO entry ({", ".join(STORED)}, hits)
-    VALUES ({", ".join("?" * len(STORED))}, 0)"""  # noqa: S608 - constants only
-UPSERT = f"""{INSERT} ON CONFLICT (id) DO UPDATE SET hits = 0,
-    {", ".join(f"{column} = excluded.{column}" for column in UPDATED)}
-    WHERE key = excluded.key AND namespace = excluded.namespace AND function = excluded.function"""
-"""Leaves key and scope alone, and so the index over scopes; changes nothing where they differ."""
+LATEST = 9e9
+"""The last moment that has an `id` of its own; what is made later is listed as of then."""
+
+WRITE = """INSERT INTO entry
+    (id, hash, scope, ends, used, hits, checksum, key, about, parts, value) VALUES (
+    CASE WHEN ?1 > (SELECT coalesce(max(id), 0) - 1000000 FROM entry)
+    THEN max(?1, (SELECT coalesce(max(id), 0) + 1 FROM entry))
+    ELSE (WITH RECURSIVE free (id) AS (SELECT ?1 + abs(random() % 1000000) UNION ALL
+        SELECT id + 1 FROM free WHERE EXISTS (SELECT 1 FROM entry WHERE entry.id = free.id))
+        SELECT max(id) FROM free) END,
+    ?2, ?3, ?4, NULL, 0, ?5, ?6, ?7, ?8, ?9)"""
+"""Those that are made now go to the end, in the order of storing; one that is older, as when it
+comes out of an export, to a free place within its second."""
 
 HEX_DIGITS = 64
 PRIME = (1 << 63) - 25
@@ -38,121 +40,85 @@ PRIME = (1 << 63) - 25
 scope_of = functools.lru_cache(256)(Scope)
 """Scopes are few, and rows are many."""
 
-FIGURES = struct.Struct("<4d2q")
-NO_TOKENS = -1
 
-
-def id_of(key: str) -> int:
-    """The row of a key. Its hex digits as a number, folded: twice as fast as a hash of its text."""
+def hash_of(key: str) -> int:
+    """The hash of a key. Its hex digits as a number, folded: twice as fast as a digest of it."""
     if len(key) == HEX_DIGITS:
         try:
             return int(key, 16) % PRIME
         except ValueError:
             pass
-    return -1 - int.from_bytes(sha256(key.encode()).digest()[:8], "big") % PRIME
+    return -1 - folded(key)
 
 
-def checksum(key: str, entry: Entry) -> int:
-    """CRC-32 over key, scope, times, origin and value: finds damage, not malice."""
-    scope = entry.scope
-    words = f"{key}\0{scope.namespace}\0{scope.function}\0{entry.manifest}\0{entry.model or ''}"
-    figures = FIGURES.pack(
-        entry.created,
-        math.nan if entry.expires is None else entry.expires,
-        math.nan if entry.stale_until is None else entry.stale_until,
-        entry.seconds,
-        NO_TOKENS if entry.input_tokens is None else entry.input_tokens,
-        NO_TOKENS if entry.output_tokens is None else entry.output_tokens,
-    )
-    return crc32(entry.value, crc32(entry.parts, crc32(figures, crc32(words.encode()))))
+@functools.lru_cache(256)
+def scope_number(scope: Scope) -> int:
+    """The number of a scope: no two have the same, but by a chance of one in 2^63."""
+    return folded(scope_text(scope))
 
 
-def row_of(key: str, entry: Entry, now: float) -> tuple[Any, ...]:
-    """The values for `INSERT`."""
-    return (
-        id_of(key),
+def folded(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "big") % PRIME
+
+
+def checksum(key: str, about: str, parts: bytes, value: bytes) -> int:
+    """CRC-32 over all of it: finds damage, not malice."""
+    return crc32(value, crc32(parts, crc32((key + about).encode())))
+
+
+def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> None:
+    """Store or replace one entry, by one statement."""
+    value, scope, created, expires, stale_until, parts, *origin = entry
+    about = to_json([scope.namespace, scope.function, created, expires, stale_until, *origin])
+    text = about.decode()
+    row = (
+        int(min(LATEST, max(0.0, created)) * 1e6),
+        hash_of(key),
+        scope_number(scope),
+        expires if stale_until is None else stale_until,
+        checksum(key, text, parts, value),
         key,
-        entry.scope.namespace,
-        entry.scope.function,
-        entry.created,
-        entry.expires,
-        entry.stale_until,
-        entry.parts,
-        entry.manifest,
-        entry.model,
-        entry.input_tokens,
-        entry.output_tokens,
-        entry.seconds,
-        checksum(key, entry),
-        entry.value,
-        len(entry.value),
-        now,
-    )
-
-
-def write_entry(raw: sqlite3.Connection, key: str, entry: Entry, now: float) -> None:
-    """Store or replace one entry, inside the caller's transaction."""
-    row = row_of(key, entry, now)
-    if raw.execute(UPSERT, row).rowcount == 0:
-        raw.execute("DELETE FROM entry WHERE id = ?", (row[0],))
-        raw.execute(INSERT, row)
-
-
-def read_entry(key: str, row: tuple[Any, ...], now: float) -> Entry | Nothing:
-    """The entry in a row of `COLUMNS`; `DAMAGED` where it is not what was stored."""
-    (
-        namespace,
-        function,
-        created,
-        expires,
-        stale_until,
+        text,
         parts,
-        manifest,
-        model,
-        input_tokens,
-        output_tokens,
-        seconds,
-        stored_checksum,
         value,
-    ) = row
-    entry = Entry(
-        value,
-        scope_of(namespace, function),
-        created,
-        expires,
-        stale_until,
-        parts,
-        manifest,
-        model,
-        input_tokens,
-        output_tokens,
-        seconds,
     )
+    raw.execute(WRITE, row)
+
+
+def find_entry(  # noqa: PLR0911 - runs at each hit: one frame, left as soon as the answer is known
+    raw: sqlite3.Connection, key: str, now: float
+) -> Entry | Nothing:
+    """The entry; `DAMAGED` where it is not what was stored."""
     try:
-        whole = checksum(key, entry) == stored_checksum and created <= now + FUTURE
-    except (TypeError, AttributeError, struct.error):  # a column of another type
+        row = raw.execute(FIND, (hash_of(key),)).fetchone()
+        if row is None:
+            return Nothing.ABSENT
+        stored_key, stored_checksum, about, parts, value = row
+        if stored_key != key:
+            return Nothing.ABSENT
+        if checksum(key, about, parts, value) != stored_checksum:
+            return Nothing.DAMAGED
+        namespace, function, created, expires, stale_until, *origin = from_json(about)
+        if created > now + FUTURE:
+            return Nothing.DAMAGED
+        scope = scope_of(namespace, function)
+        return Entry(value, scope, created, expires, stale_until, parts, *origin)
+    except (TypeError, ValueError, AttributeError):  # a column of another type
         return Nothing.DAMAGED
-    return entry if whole else Nothing.DAMAGED
+    except sqlite3.OperationalError as error:
+        if UNREADABLE_TEXT in str(error):
+            return Nothing.DAMAGED
+        raise
 
 
 def read_listed(row: sqlite3.Row) -> Listed:
     """One line of a listing; a damaged row is shown as far as it can be read."""
-    entry = Entry(
-        b"",
-        Scope(text(row["namespace"]), text(row["function"])),
-        row["created"],
-        row["expires"],
-        row["stale_until"],
-        row["parts"],
-        text(row["manifest"]),
-        None if row["model"] is None else text(row["model"]),
-        row["input_tokens"],
-        row["output_tokens"],
-        row["seconds"],
-    )
-    return Listed(text(row["key"]), entry, row["size"], row["used"], row["hits"])
-
-
-def text(value: Any) -> str:
-    """A text column that was read as a blob, whatever bytes it holds."""
-    return str(value, "utf-8", "replace") if isinstance(value, bytes) else str(value)
+    made = row["id"] / 1e6
+    try:
+        namespace, function, created, expires, stale_until, *origin = from_json(row["about"])
+        about = Scope(namespace, function), created, expires, stale_until, row["parts"], *origin
+        entry = Entry(b"", *about)
+    except (TypeError, ValueError):
+        entry = Entry(b"", Scope("", ""), made)
+    used = made if row["used"] is None else row["used"]
+    return Listed(str(row["key"], "utf-8", "replace"), entry, row["size"], used, row["hits"])

@@ -1,10 +1,17 @@
-"""What is in the file: tables, the view for people, and how an older file becomes a newer one.
+"""What is in the file: tables, the view for people, and how an older file becomes this one.
 
-The `id` of an entry is a hash of its key (`rows.id_of`). That spares an index over keys, half of
-the pages that a read looks at. Two keys of one id, a chance of one in 2^64, take each other's
-place. `entry` ends with the value, so that a listing never reads over a large one.
-`what` in `invalidation` is a key, or a scope as `scope_text` writes it. `state` has one row:
-running totals kept by triggers, and the number of the last invalidation.
+A put is paid for each index, so there is one: `entry_hash` leads from a key to its row, and holds
+what is asked of all rows (of which scope, ended or not), which are so looked through without their
+values. The hash of a key (`rows.hash_of`) spares an index over texts. Two keys of one hash, a
+chance of one in 2^63, take each other's place.
+
+The `id` of an entry is when it was made, in microseconds, or the next free number: the table lies
+in the order of age, new rows at its end. So who was never used is found without an index in the
+order in which it goes, and who was used is in `entry_used`, into which no put writes.
+
+`about` is JSON, in the order of `rows.ABOUT`. `entry` ends with the value, so that a listing never
+reads over a large one. `what` in `invalidation` is a key, or a scope as `scope_text` writes it.
+`state` has one row: where the numbers of invalidations began, and the last one.
 """
 
 from __future__ import annotations
@@ -13,46 +20,50 @@ import sqlite3
 
 from llmcache.backends.base import Scope
 
-__all__ = ["APPLICATION_ID", "VERSION", "migrate", "read_scope", "scope_text"]
+__all__ = ["APPLICATION_ID", "ENTRIES", "VERSION", "create", "read_scope", "scope_text"]
 
 APPLICATION_ID = 0x6C6C6D63  # "llmc"
+VERSION = 2
 
-CREATE = (
+ENTRIES = (
     """CREATE TABLE entry (
         id INTEGER PRIMARY KEY,
-        key TEXT NOT NULL,
-        namespace TEXT NOT NULL,
-        function TEXT NOT NULL,
-        created REAL NOT NULL,
-        expires REAL,
-        stale_until REAL,
-        used REAL NOT NULL,
-        hits INTEGER NOT NULL DEFAULT 0,
-        size INTEGER NOT NULL,
-        seconds REAL NOT NULL,
-        model TEXT,
-        input_tokens INTEGER,
-        output_tokens INTEGER,
-        manifest TEXT NOT NULL,
-        parts BLOB NOT NULL,
+        hash INTEGER NOT NULL,
+        scope INTEGER NOT NULL,
+        ends REAL,
+        used REAL,
+        hits INTEGER NOT NULL,
         checksum INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        about TEXT NOT NULL,
+        parts BLOB NOT NULL,
         value BLOB NOT NULL)""",
-    "CREATE INDEX entry_used ON entry (used, created)",
-    """CREATE INDEX entry_end ON entry (coalesce(stale_until, expires))
-        WHERE coalesce(stale_until, expires) IS NOT NULL""",
-    "CREATE INDEX entry_scope ON entry (namespace, function)",
+    "CREATE INDEX entry_hash ON entry (hash, scope, ends)",
+    "CREATE INDEX entry_used ON entry (used) WHERE used IS NOT NULL",
+    """CREATE TRIGGER entry_replaced BEFORE INSERT ON entry BEGIN
+        DELETE FROM entry WHERE hash = new.hash; END""",
+    """CREATE VIEW calls AS SELECT
+        json_extract(about, '$[0]') AS namespace,
+        json_extract(about, '$[1]') AS function,
+        json_extract(about, '$[6]') AS model,
+        json_extract(about, '$[7]') AS input_tokens,
+        json_extract(about, '$[8]') AS output_tokens,
+        length(value) AS size,
+        hits,
+        json_extract(about, '$[9]') AS seconds,
+        strftime('%Y-%m-%dT%H:%M:%SZ', id / 1000000, 'unixepoch') AS created,
+        strftime('%Y-%m-%dT%H:%M:%SZ', json_extract(about, '$[3]'), 'unixepoch') AS expires,
+        strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(used, id / 1000000), 'unixepoch') AS used,
+        key
+        FROM (SELECT id, used, hits, key, value,
+            CASE WHEN json_valid(about) THEN about END AS about FROM entry)""",
+)
+
+REST = (
     """CREATE TABLE state (
         id INTEGER PRIMARY KEY CHECK (id = 1),
-        entries INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
         first INTEGER NOT NULL,
         number INTEGER NOT NULL)""",
-    """CREATE TRIGGER entry_in AFTER INSERT ON entry BEGIN
-        UPDATE state SET entries = entries + 1, bytes = bytes + new.size; END""",
-    """CREATE TRIGGER entry_out AFTER DELETE ON entry BEGIN
-        UPDATE state SET entries = entries - 1, bytes = bytes - old.size; END""",
-    """CREATE TRIGGER entry_resized AFTER UPDATE OF size ON entry WHEN new.size <> old.size BEGIN
-        UPDATE state SET bytes = bytes + new.size - old.size; END""",
     """CREATE TABLE invalidation (
         what TEXT PRIMARY KEY NOT NULL,
         scope TEXT NOT NULL,
@@ -73,40 +84,21 @@ CREATE = (
         digest TEXT PRIMARY KEY NOT NULL,
         created REAL NOT NULL,
         parts BLOB NOT NULL) WITHOUT ROWID""",
-    """CREATE VIEW calls AS SELECT
-        namespace, function, model, input_tokens, output_tokens, size, hits, seconds,
-        strftime('%Y-%m-%dT%H:%M:%SZ', created, 'unixepoch') AS created,
-        strftime('%Y-%m-%dT%H:%M:%SZ', expires, 'unixepoch') AS expires,
-        strftime('%Y-%m-%dT%H:%M:%SZ', used, 'unixepoch') AS used,
-        key
-        FROM entry""",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: CREATE}
-"""The statements that lead to each version from the one before; a released line never changes."""
 
-VERSION = max(MIGRATIONS)
-
-
-def migrate(raw: sqlite3.Connection, version: int, first: int) -> None:
-    """Lead a file of `version` (0: empty) to `VERSION`; inside the caller's transaction.
+def create(raw: sqlite3.Connection, first: int) -> None:
+    """Make the tables of a new file; inside the caller's transaction.
 
     Args:
         raw: The connection.
-        version: What the file is now.
-        first: Where a new file begins to number invalidations. Above all numbers of a file that
+        first: Where the file begins to number invalidations. Above all numbers of a file that
             was there before, so that nobody who remembers one of those takes it for a newer one.
     """
-    for target in range(version + 1, VERSION + 1):
-        for statement in MIGRATIONS[target]:
-            raw.execute(statement)
-    if version == 0:
-        raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        raw.execute(
-            "INSERT INTO state (id, entries, bytes, first, number) VALUES (1, 0, 0, ?, ?)",
-            (first, first),
-        )
-    raw.execute(f"PRAGMA user_version = {VERSION}")
+    for statement in (*ENTRIES, *REST):
+        raw.execute(statement)
+    raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    raw.execute("INSERT INTO state (id, first, number) VALUES (1, ?, ?)", (first, first))
 
 
 def scope_text(scope: Scope) -> str:

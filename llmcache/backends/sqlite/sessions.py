@@ -90,8 +90,10 @@ class Sessions:
 
     def attempt(self, work: Callable[[Connection, *Given], T], *given: *Given) -> T | Undone:
         """Read by `work` on this thread's connection if that can be done at once."""
-        connection = self.current()
+        connection = self.here.connection
         if connection is None:
+            return UNDONE
+        if monotonic() - connection.checked > TRUSTED_FOR and self.current() is None:
             return UNDONE
         try:
             with connection.gate:
@@ -105,7 +107,7 @@ class Sessions:
         return self.perform(operation, work, *given) if done is UNDONE else done
 
     def perform(self, operation: str, work: Callable[[Connection, *Given], T], *given: *Given) -> T:
-        """Do `work`, whole or not at all, whatever it takes within the time that is left.
+        """Do `work`, whole or not at all: wait, open again, set a damaged file aside.
 
         Args:
             operation: What it is called in errors.
@@ -113,22 +115,18 @@ class Sessions:
             *given: Handed to `work`.
 
         Raises:
-            BackendError: It could not be done.
+            BackendError: It could not be done within the time that is left.
         """
-        return self.persist(operation, lambda connection: work(connection, *given))
-
-    def persist(self, operation: str, work: Callable[[Connection], T]) -> T:
-        """Do `work` with waiting, reopening and setting aside."""
-        waiting = Pauses(self.timeout, clock=self.clock)
+        waiting: Pauses | None = None
         reopenings = damage_seen = 0
         while True:
             try:
                 connection = self.connection(operation)
                 with connection.gate:
-                    return work(connection)
+                    return work(connection, *given)
             except FAILURES as error:
                 failure = error
-            what = meaning(failure)
+            what, waiting = meaning(failure), waiting or Pauses(self.timeout, clock=self.clock)
             if what is Meaning.LOCKED:
                 if waiting.once_more():
                     continue

@@ -9,16 +9,9 @@ from collections.abc import Sequence
 from llmcache.backends.base import Listed, Scope
 from llmcache.backends.sqlite import epochs
 from llmcache.backends.sqlite.connection import Connection, Transaction
-from llmcache.backends.sqlite.rows import read_listed
-from llmcache.backends.sqlite.space import (
-    BATCH,
-    Bounds,
-    evict,
-    excess_of,
-    filling_of,
-    remove_expired,
-    shrink,
-)
+from llmcache.backends.sqlite.removal import ENDED, OF_SCOPE, Evictions, remove
+from llmcache.backends.sqlite.rows import read_listed, scope_number
+from llmcache.backends.sqlite.space import BATCH, Bounds, excess_of, filling_of, shrink
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
 
@@ -32,31 +25,29 @@ VACUUM_STEP = 256
 LONE_MANIFEST = 86_400.0
 """Seconds that a manifest without entries is kept: it is written before its first entry."""
 
-LINE = """SELECT CAST(key AS BLOB) AS key, CAST(namespace AS BLOB) AS namespace,
-    CAST(function AS BLOB) AS function, created, expires, stale_until, used, hits, size, seconds,
-    CAST(model AS BLOB) AS model, input_tokens, output_tokens,
-    CAST(manifest AS BLOB) AS manifest, parts FROM entry WHERE id = ?"""
+LINE = """SELECT id, CAST(key AS BLOB) AS key, CAST(about AS BLOB) AS about, parts, used, hits,
+    length(value) AS size FROM entry WHERE id = ?"""
 
-NEWEST = "SELECT id FROM entry"
-ORDER = "ORDER BY created DESC, id LIMIT ?"
-OF_SCOPE = "WHERE namespace = ? AND function = ?"
+NEWEST = "SELECT id FROM entry ORDER BY id DESC LIMIT ?"
+NEWEST_OF = """SELECT id FROM entry INDEXED BY entry_hash WHERE scope = ?
+    ORDER BY id DESC LIMIT ?"""
 
 
 class Upkeep:
     """The steps, with what they share."""
 
-    def __init__(self, bounds: Bounds, clock: Clock, usage: Usage) -> None:
+    def __init__(self, bounds: Bounds, clock: Clock, usage: Usage, evictions: Evictions) -> None:
         self.bounds = bounds
         self.now = clock.time
         self.usage = usage
+        self.evict = evictions.evict
 
     def list_rows(self, connection: Connection, scope: Scope | None, limit: int) -> array[int]:
         """Row numbers, those of the newest entries first: eight bytes an entry, from an index."""
         if scope is None:
-            rows = connection.raw.execute(f"{NEWEST} {ORDER}", (limit,))
+            rows = connection.raw.execute(NEWEST, (limit,))
         else:
-            names = (scope.namespace, scope.function)
-            rows = connection.raw.execute(f"{NEWEST} {OF_SCOPE} {ORDER}", (*names, limit))
+            rows = connection.raw.execute(NEWEST_OF, (scope_number(scope), limit))
         return array("q", (row for (row,) in rows))
 
     def list_lines(self, connection: Connection, rows: Sequence[int]) -> list[Listed]:
@@ -69,24 +60,29 @@ class Upkeep:
     def count(self, connection: Connection, scope: Scope | None) -> int:
         """The number of entries."""
         if scope is None:
-            row = connection.raw.execute("SELECT entries FROM state").fetchone()
+            row = connection.raw.execute("SELECT count(*) FROM entry").fetchone()
         else:
-            row = connection.raw.execute(
-                "SELECT count(*) FROM entry WHERE namespace = ? AND function = ?",
-                (scope.namespace, scope.function),
-            ).fetchone()
+            counted = "SELECT count(*) FROM entry WHERE scope = ?"
+            row = connection.raw.execute(counted, (scope_number(scope),)).fetchone()
         return int(row[0])
 
-    def prune_some(self, connection: Connection) -> int:
-        """Remove some expired entries; how many."""
-        return remove_expired(connection.raw, self.now())
+    def prune_some(self, connection: Connection, after: int) -> tuple[int, int | None]:
+        """Remove some expired entries; how many, and where to go on."""
+        return remove(connection.raw, ENDED, self.now(), after)
+
+    def clear_some(
+        self, connection: Connection, after: int, scope: Scope
+    ) -> tuple[int, int | None]:
+        """Remove some entries of a scope; how many, and where to go on."""
+        return remove(connection.raw, OF_SCOPE, scope_number(scope), after)
 
     def evict_some(self, connection: Connection) -> int:
         """Remove some entries beyond the bounds; how many."""
         with Transaction(connection.raw) as transaction:
             self.usage.write(transaction.raw)
-            excess = excess_of(filling_of(transaction.raw), self.bounds, 0, rows=0)
-            return 0 if excess is None else evict(transaction.raw, excess, self.now())
+            filling = filling_of(transaction.raw, self.bounds)
+            excess = excess_of(filling, self.bounds, 0, rows=0)
+            return 0 if excess is None else self.evict(transaction.raw, excess, self.now())
 
     def sweep(self, connection: Connection) -> None:
         """Remove what no entry needs any more: old epochs, ended leases, lone manifests."""
@@ -96,7 +92,8 @@ class Upkeep:
             transaction.raw.execute("DELETE FROM lease WHERE expires <= ?", (now,))
             transaction.raw.execute(
                 """DELETE FROM manifest WHERE created < ?
-                AND digest NOT IN (SELECT manifest FROM entry)""",
+                AND digest NOT IN (SELECT json_extract(about, '$[5]') FROM entry
+                    WHERE json_valid(about))""",
                 (now - LONE_MANIFEST,),
             )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 
 from llmcache.backends.sqlite import fork
-from llmcache.backends.sqlite.rows import id_of
+from llmcache.backends.sqlite.rows import hash_of
 
 __all__ = ["Usage"]
+
+USE = """UPDATE entry SET used = max(coalesce(used, id / 1000000.0), ?), hits = hits + ?
+    WHERE hash = ?"""
 
 INTERVAL = 60.0
 """Seconds after which gathered uses ride on the next operation."""
@@ -62,8 +65,8 @@ class Usage:
         self.overdue = False
         try:
             raw.executemany(
-                "UPDATE entry SET used = max(used, ?), hits = hits + ? WHERE id = ?",
-                [(used, count, id_of(key)) for key, (used, count) in uses.items()],
+                USE,
+                [(used, count, hash_of(key)) for key, (used, count) in uses.items()],
             )
         except BaseException:
             self.uses = {**uses, **self.uses}
