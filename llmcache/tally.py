@@ -83,13 +83,13 @@ class Tally:
         """This tally, for calls that the ledger counts too."""
         return Tally(self.counters, account)
 
-    def count_hit(self, entry: Entry | None = None) -> None:
-        """A hit that nobody listens to: all that is done for it."""
+    def count_hit(self, entry: Entry, now: float) -> None:
+        """A hit that nobody listens to, at `now`: all that is done for it."""
         counters = self.counters
         with counters.lock:
             counters.hits += 1
-        if self.account is not None and entry is not None:
-            self.account.add_hit(entry)
+        if self.account is not None:
+            self.account.add_hit(entry, now)
 
     def tell(self, event: Event) -> None:
         """Count an event and hand it on."""

@@ -68,7 +68,7 @@ def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
         question.told
         or question.began is not None
         or not isinstance(found, Entry)
-        or not is_fresh(found, plan.now(), plan.reader_ttl)
+        or not is_fresh(found, now := plan.now(), plan.reader_ttl)
     ):
         return UNDECIDED
     try:
@@ -76,7 +76,7 @@ def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
     except Unreadable:
         return UNDECIDED
     question.told = True
-    plan.tally.count_hit(found)
+    plan.tally.count_hit(found, now)
     return value
 
 

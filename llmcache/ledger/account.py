@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -26,6 +27,15 @@ OUTCOMES = {
 }
 
 
+TAKEN = Entry._fields.index("model")
+"""Where an entry begins to say what its answer took: model, tokens asked and answered, seconds."""
+
+NOTED = 1000
+"""Hits that are noted before they are added up."""
+
+Taken = tuple[str | None, int | None, int | None, float]
+
+
 class Amounts:
     """Sums while they grow."""
 
@@ -37,12 +47,14 @@ class Amounts:
         self.input_tokens = 0
         self.output_tokens = 0
 
-    def add(self, seconds: float, input_tokens: int | None, output_tokens: int | None) -> None:
-        """One call more."""
-        self.calls += 1
-        self.seconds += seconds
-        self.input_tokens += input_tokens or 0
-        self.output_tokens += output_tokens or 0
+    def add(
+        self, seconds: float, input_tokens: int | None, output_tokens: int | None, calls: int = 1
+    ) -> None:
+        """So many calls more, each of which took that."""
+        self.calls += calls
+        self.seconds += calls * seconds
+        self.input_tokens += calls * (input_tokens or 0)
+        self.output_tokens += calls * (output_tokens or 0)
 
     def sums(self) -> Sums:
         """As they are kept."""
@@ -73,26 +85,32 @@ class Account:
         """See `Forkable.forked`; a child counts its own calls only."""
         # Re-entrant, as a finalizer may call in the middle of a count.
         self.lock = threading.RLock()
-        self.hits: dict[str | None, Amounts] = {}
+        self.hits: deque[Taken] = deque()
+        self.quiet = True
         self.cells: dict[Cell, Amounts] = {}
         self.day = ""
         self.day_ends = 0.0
 
-    def add_hit(self, entry: Entry) -> None:
-        """Count a hit; the hot path, so that nothing is looked up that can be kept."""
-        with self.lock:
-            if self.now() >= self.day_ends:
+    def add_hit(self, entry: Entry, now: float) -> None:
+        """Count a hit: the hot path, so that it is only noted, and added up with many others."""
+        if now >= self.day_ends:
+            with self.lock:
                 self.turn()
-            amounts = self.hits.get(entry.model)
-            if amounts is None:
-                amounts = self.hits[entry.model] = Amounts()
-                self.touched()
-            amounts.calls += 1
-            amounts.seconds += entry.seconds
-            if entry.input_tokens is not None:
-                amounts.input_tokens += entry.input_tokens
-            if entry.output_tokens is not None:
-                amounts.output_tokens += entry.output_tokens
+        hits = self.hits
+        hits.append(entry[TAKEN:])  # type: ignore[arg-type]  # the last fields of an entry
+        # Asked after the hit was noted: `taken` says so before it takes the notes, so that one of
+        # the two sees the other.
+        if self.quiet or len(hits) > NOTED:
+            self.settle()
+
+    def settle(self) -> None:
+        """See that hits are written in time, and that not too many are only noted."""
+        if self.quiet:
+            self.quiet = False
+            self.touched()
+        if len(self.hits) > NOTED:
+            with self.lock:
+                self.add_up_hits()
 
     def add(self, event: Event) -> None:
         """Count an event; one that is no outcome of a call is not the ledger's."""
@@ -145,32 +163,25 @@ class Account:
 
     def turn(self) -> None:
         """Begin another day; under the lock."""
-        self.close_hits()
+        self.add_up_hits()
         today = int(self.now() // DAY)
         self.day = f"{datetime.fromtimestamp(today * DAY, UTC):%Y-%m-%d}"
         self.day_ends = (today + 1.0) * DAY
 
-    def close_hits(self) -> None:
-        """Put the day's hits with the other cells; under the lock."""
-        for model, amounts in self.hits.items():
-            self.cells[self.cell(model, "hit", "")] = joined(
-                amounts, self.cells.get(self.cell(model, "hit", ""))
-            )
-        self.hits = {}
+    def add_up_hits(self) -> None:
+        """Put the hits that were noted with the other cells; under the lock."""
+        noted, hits = self.hits, []
+        with contextlib.suppress(IndexError):
+            while True:
+                hits.append(noted.popleft())
+        for (model, input_tokens, output_tokens, seconds), calls in Counter(hits).items():
+            amounts = self.cells.setdefault(self.cell(model, "hit", ""), Amounts())
+            amounts.add(seconds, input_tokens, output_tokens, calls)
 
     def taken(self) -> dict[Cell, Sums]:
         """What was counted, once."""
+        self.quiet = True
         with self.lock:
-            self.close_hits()
+            self.add_up_hits()
             cells, self.cells = self.cells, {}
         return {cell: amounts.sums() for cell, amounts in cells.items()}
-
-
-def joined(one: Amounts, other: Amounts | None) -> Amounts:
-    """Both in the first."""
-    if other is not None:
-        one.calls += other.calls
-        one.seconds += other.seconds
-        one.input_tokens += other.input_tokens
-        one.output_tokens += other.output_tokens
-    return one

@@ -48,8 +48,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 def test_a_hit_saves_what_its_entry_took(backend: Any, clock: ManualClock) -> None:
     tally = tally_at(backend, clock)
     for _ in range(3):
-        tally.count_hit(ENTRY)
-    tally.count_hit(ENTRY._replace(model=None, input_tokens=None, output_tokens=None))
+        tally.count_hit(ENTRY, clock.time())
+    tally.count_hit(ENTRY._replace(model=None, input_tokens=None, output_tokens=None), clock.time())
     assert ledger.book_of(backend).counts() == {
         cell("hit", model="small"): Sums(3, 4.5, 30, 6),
         cell("hit"): Sums(1, 1.5),
@@ -97,9 +97,9 @@ def test_a_run_counts_with_what_it_took_whoever_it_was_for(
 
 def test_a_call_counts_on_its_day(backend: Any, clock: ManualClock) -> None:
     tally = tally_at(backend, clock)
-    tally.count_hit(ENTRY)
+    tally.count_hit(ENTRY, clock.time())
     clock.advance("1d")
-    tally.count_hit(ENTRY)
+    tally.count_hit(ENTRY, clock.time())
     days = [found.day for found in ledger.book_of(backend).counts()]
     assert sorted(days) == ["2027-01-15", "2027-01-16"]
 
@@ -108,7 +108,7 @@ def test_variants_share_counters_and_stores_do_not_share_counts(clock: ManualClo
     one, other = LRUBackend(), LRUBackend()
     whole = Tally()
     for backend in (one, other):
-        whole.at(ledger.account_of(backend, SCOPE, clock)).count_hit(ENTRY)
+        whole.at(ledger.account_of(backend, SCOPE, clock)).count_hit(ENTRY, clock.time())
     assert whole.info(None).hits == 2
     for backend in (one, other):
         assert sum(sums.calls for sums in ledger.book_of(backend).counts().values()) == 1
@@ -133,7 +133,7 @@ def test_threads_lose_no_count(clock: ManualClock) -> None:
     def count() -> None:
         start.wait()
         for _ in range(5_000):
-            tally.count_hit(ENTRY)
+            tally.count_hit(ENTRY, clock.time())
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -149,7 +149,7 @@ def test_threads_lose_no_count(clock: ManualClock) -> None:
 def test_closing_writes_what_is_in_hand(tmp_path: Path, clock: ManualClock) -> None:
     with SQLiteBackend(tmp_path / "a.db") as first:
         tally = tally_at(first, clock)
-        tally.count_hit(ENTRY)
+        tally.count_hit(ENTRY, clock.time())
     with SQLiteBackend(tmp_path / "a.db") as second:
         assert [sums.calls for sums in second.counts().values()] == [1]
 
@@ -223,11 +223,11 @@ def test_a_backend_that_keeps_no_ledger_is_told_apart(tmp_path: Path) -> None:
 def test_a_forked_child_counts_its_own_calls_only(tmp_path: Path, clock: ManualClock) -> None:
     with SQLiteBackend(tmp_path / "a.db") as backend:
         tally = tally_at(backend, clock)
-        tally.count_hit(ENTRY)
+        tally.count_hit(ENTRY, clock.time())
         child = os.fork()
         if child == 0:
-            tally.count_hit(ENTRY)
-            tally.count_hit(ENTRY)
+            tally.count_hit(ENTRY, clock.time())
+            tally.count_hit(ENTRY, clock.time())
             ledger.flush()
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
