@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TYPED = re.compile(r"^\$ (.+)$", re.MULTILINE)
 EXTRAS = re.compile(r"llmcache-structured\[([\w,]+)\]")
 SESSIONS = re.compile(r"\bnox -s ((?:\w+ ?)+)")
-ELSEWHERE = ("python ", "nox ", "pip install ", "sqlite3 ")  # what these do, other tests show
+ELSEWHERE = ("python ", "nox ", "pip install ", "sqlite3 ", "datasette ")  # not llmcache's own
 
 
 def parse(words: list[str]) -> None:
