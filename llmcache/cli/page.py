@@ -152,5 +152,13 @@ def stored(found: Holdings) -> str:
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Cells are HTML already."""
     head = "".join(f"<th>{escape(each)}</th>" for each in headings)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{cells(headings, row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def cells(headings: Sequence[str], row: Sequence[str]) -> str:
+    """The cells of a row; each knows its heading, which a phone shows beside it."""
+    return "".join(
+        f'<td data-of="{escape(heading)}">{cell}</td>'
+        for heading, cell in zip(headings, row, strict=True)
+    )

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["prices_option", "since_option", "stats"]
 
 REASONS = 5
-TOLD = ("miss", "stale", "bypass", "failure", "run")
+TOLD = {
+    "miss": "miss",
+    "stale": "stale",
+    "bypass": "bypass",
+    "failure": "the store failed in",
+    "run": "in the background",
+}
 HEADINGS = ("calls", "hits", "stale", "waits", "misses", "bypassed", "hit rate")
 AMOUNTS = ("tokens spent", "tokens saved", "time saved", "$ spent", "$ saved")
 
@@ -114,4 +120,4 @@ def print_reasons(told: dict[str, list[tuple[str, int]]]) -> None:
     for outcome, found in told.items():
         if found:
             shown = ", ".join(f"{reason} {count:,}" for reason, count in found[:REASONS])
-            click.echo(f"{outcome}: {shown}{', ...' if len(found) > REASONS else ''}")
+            click.echo(f"{TOLD[outcome]}: {shown}{', ...' if len(found) > REASONS else ''}")

@@ -165,7 +165,7 @@ def test_the_page_is_readable_on_a_phone_and_a_desk_by_day_and_by_night(
     ]
 
 
-CUT_OFF = """[...document.querySelectorAll('.tile b, h1, h2, .soft')]
+CUT_OFF = """[...document.querySelectorAll('.tile b, h1, h2, .soft, .card')]
     .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
     .map(each => each.textContent)"""
 
