@@ -208,8 +208,8 @@ def restore(question: Question, entry: Entry) -> bytes:
     Raises:
         Unreadable: When the frame is damaged, newer, or sealed with another key.
     """
-    associated = bytes.fromhex(question.stored_as) if question.stored_as else question.associated
-    return question.plan.framing.unpack(entry.value, associated)
+    key = question.stored_as or question.key
+    return question.plan.framing.unpack(entry.value, bytes.fromhex(key))
 
 
 def report(question: Question, failed: Failed) -> None:

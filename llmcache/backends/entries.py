@@ -4,12 +4,13 @@ A *key* is text, 64 hex digits. A *scope* is a function in a namespace, what `cl
 *epoch* counts the invalidations that a key has seen: whoever computes an answer reads it first
 and stores under the condition that it is still the same. A *lease* says which process computes
 the answer for a key at the moment.
+
+They are tuples, as some are made for each hit of a store that keeps rows.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = ["Claim", "Entry", "Held", "Listed", "Nothing", "Scope"]
@@ -27,8 +28,7 @@ class Nothing(enum.Enum):
     DAMAGED = "damaged"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """A function in a namespace."""
 
     namespace: str
@@ -37,8 +37,6 @@ class Scope:
 
 class Entry(NamedTuple):
     """One stored answer. Times are seconds since 1970 UTC.
-
-    A tuple, as one is made for each hit of a store that keeps rows.
 
     Attributes:
         value: The answer as the codec framed it.
@@ -67,8 +65,7 @@ class Entry(NamedTuple):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One line of a listing.
 
     Attributes:
@@ -87,15 +84,13 @@ class Listed:
     hits: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Somebody else holds the lease: until when; it may end earlier, with its process."""
 
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The answer to a claim, taken in one step.
 
     Attributes:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcache.errors import LLMCacheError, UncacheableArgumentError
 from llmcache.keys.attributes import class_name
+from llmcache.keys.natives import feed_str, write_str
 from llmcache.keys.registry import ValueStream, register_key_type
 from llmcache.keys.stream import FileNeeded, References, Stream, Unkeyable, framed
 
@@ -164,6 +165,9 @@ def feed(
         UncacheableArgumentError: The value or one inside it has no stable form.
         FileNeeded: `files` is false and a file would have to be read.
     """
+    if type(value) is str and ValueStream.writers.get(id(str)) is write_str:
+        feed_str(write, value)  # as most arguments are; a stream would take longer than the text
+        return
     for part in collected(value, path, references, files):
         write(part)
 

@@ -16,7 +16,7 @@ from llmcache.keys.stream import Stream, Writer, native, native_leaf, size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["BUILTINS", "write_items", "write_pairs"]
+__all__ = ["BUILTINS", "feed_str", "write_items", "write_pairs", "write_str"]
 
 double: Callable[..., bytes] = Struct(">d").pack
 
@@ -50,9 +50,15 @@ def write_float(out: Stream, value: float) -> None:
 
 
 def write_str(out: Stream, value: str) -> None:
+    """The writer of text."""
+    feed_str(out.write, value)
+
+
+def feed_str(write: Callable[[bytes], object], value: str) -> None:
+    """Text without a stream: it holds nothing and refers to nothing."""
     payload = str.encode(value, "utf-8", "surrogatepass")
-    out.write(b"s" + size(len(payload)))
-    out.write(payload)
+    write(b"s" + size(len(payload)))
+    write(payload)
 
 
 def write_bytes(out: Stream, value: bytes) -> None:

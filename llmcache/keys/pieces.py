@@ -98,7 +98,7 @@ class Reading:
         for gone_through, size in self.sized:
             if len(gone_through) != size:
                 return False
-        return all(function.__doc__ is text for function, text in self.documented)
+        return not self.documented or all(fn.__doc__ is text for fn, text in self.documented)
 
     def state(self, start: bytes = b"") -> Any:
         """A hash fed with all parts that stay, to be copied for each call."""

@@ -18,21 +18,23 @@ __all__ = ["asked", "asked_async", "backends", "redis_backend"]
 
 
 def asked(backend: Backend | str, kind: type[BaseModel]) -> Callable[[str], BaseModel]:
-    """A cached function that answers with this type."""
+    """A cached function that answers with this type: the body parses an answer's text."""
+    answer = made(kind).model_dump_json()
 
     @cached_structured(backend=backend)
     def extract(text: str) -> kind:  # type: ignore[valid-type]
-        return made(kind)
+        return kind.model_validate_json(answer)
 
     return extract
 
 
 def asked_async(backend: Backend | str, kind: type[BaseModel]) -> Callable[[str], Any]:
     """As `asked`, async."""
+    answer = made(kind).model_dump_json()
 
     @cached_structured(backend=backend)
     async def extract(text: str) -> kind:  # type: ignore[valid-type]
-        return made(kind)
+        return kind.model_validate_json(answer)
 
     return extract
 
