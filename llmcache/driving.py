@@ -25,16 +25,17 @@ def drive(question: Question, steps: Steps[Came]) -> Came:
         BaseException: Where that is what they come to.
     """
     came: Any = None
-    while True:
-        try:
-            step = steps.send(came)
-        except StopIteration as end:
-            done: Came | Raised = end.value
-            break
-        try:
-            came = carry_out(question, step)
-        except BaseException as error:  # noqa: BLE001 - handed in, and raised below unless handled
-            came = Raised(error)
+    with contextlib.closing(steps):  # at once, not when a traceback is let go of
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as end:
+                done: Came | Raised = end.value
+                break
+            try:
+                came = carry_out(question, step)
+            except BaseException as error:  # noqa: BLE001 - handed in, and raised below unless handled
+                came = Raised(error)
     if isinstance(done, Raised):
         raise done.error
     return done
@@ -68,18 +69,19 @@ def bounded(question: Question) -> Iterator[None]:
 async def adrive(question: Question, steps: Steps[Came]) -> Came:
     """As `drive`, async."""
     came: Any = None
-    while True:
-        try:
-            step = steps.send(came)
-        except StopIteration as end:
-            done: Came | Raised = end.value
-            break
-        try:
-            came = await acarry_out(question, step)
-        except GeneratorExit:  # thrown away with its loop: nothing can be awaited any more
-            raise
-        except BaseException as error:  # noqa: BLE001 - as in drive
-            came = Raised(error)
+    with contextlib.closing(steps):
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as end:
+                done: Came | Raised = end.value
+                break
+            try:
+                came = await acarry_out(question, step)
+            except GeneratorExit:  # thrown away with its loop: nothing can be awaited any more
+                raise
+            except BaseException as error:  # noqa: BLE001 - as in drive
+                came = Raised(error)
     if isinstance(done, Raised):
         raise done.error
     return done
@@ -129,7 +131,9 @@ async def asked(question: Question, ask: Ask) -> Any:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait((task,))
+        while not task.done():  # cancelled again, it waits all the same
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait((task,))
         raise
     finally:
         question.patience -= monotonic() - started

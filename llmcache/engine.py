@@ -10,6 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from llmcache.background import Refreshes
@@ -170,7 +171,7 @@ async def afly(question: Question) -> Answer:
                 flight: Flight[Answer] = leading.flight
                 question.follows = False
                 flight.task = loop.create_task(alead(question, flight))
-                flight.task.add_done_callback(heard)
+                flight.task.add_done_callback(partial(heard, flight))
                 try:
                     return await afollow(flights, Follow(flight), None)
                 except Abandoned:
@@ -201,8 +202,9 @@ async def alead(question: Question, flight: Flight[Answer]) -> Answer:
         return landed
 
 
-def heard(task: asyncio.Task[Answer]) -> None:
+def heard(flight: Flight[Answer], task: asyncio.Task[Answer]) -> None:
     """The flight has told how it ended: the task's own exception is no news to the loop."""
+    flights.end(flight, Abandoned())  # it has not where the task was cancelled before it began
     if not task.cancelled():
         task.exception()
 

@@ -19,7 +19,7 @@ from llmcache.events import Store as Stored
 from llmcache.flight import led
 from llmcache.items import Items
 from llmcache.keeping import prepared, prepared_items
-from llmcache.leases import LIFE, POLL_FIRST, new_token, next_pause, renewals
+from llmcache.leases import LIFE, POLL_FIRST, Lease, next_pause, renewals
 from llmcache.lookup import Fresh
 from llmcache.question import (
     Answer,
@@ -94,40 +94,44 @@ def lead(question: Question, *, follow: bool = True) -> Steps:
         follow: Whether to wait for another process that computes it; False for a caller who
             would wait for himself, or has waited long enough.
     """
-    token = renewals.adopt(question.seat) or new_token()
-    turn = yield from take_turn(question, token, limit_of(question, follow=follow))
+    lease = renewals.take(question.plan.store.leasing, question.key, question.seat)
+    try:
+        done = yield from in_turn(question, lease, limit_of(question, follow=follow))
+        left = yield from give_back(question, lease)
+        return left if isinstance(left, Raised) and not isinstance(done, Raised) else done
+    except Exception:  # the store's, where it shall raise
+        yield from give_back(question, lease)
+        raise
+    finally:  # an interrupt, or thrown away half-way: nothing can be asked for here
+        renewals.end(lease)
+
+
+def in_turn(question: Question, lease: Lease, limit: float | None) -> Steps:
+    """As `lead`; our lease may stand at the end."""
+    turn = yield from take_turn(question, lease, limit)
     if isinstance(turn, Found):
         return Answer(turn.value, turn.data, found=turn.entry, waited=turn.waited)
     if isinstance(turn, Raised):
-        yield from give_back(question, token)
         return turn
-    try:
-        done = yield from computed(question, turn)
-    except Exception:  # the store's, where it shall raise; a warning that is an error
-        yield from give_back(question, turn.token)
-        raise
-    if isinstance(done, Raised):
-        yield from give_back(question, turn.token)
-    return done
+    return (yield from computed(question, turn, lease))
 
 
-def computed(question: Question, turn: Turn) -> Steps:
+def computed(question: Question, turn: Turn, lease: Lease) -> Steps:
     """Compute while our lease is kept alive, and store."""
     if turn.epoch is not None:
         turn = turn._replace(parts=question.parts())
+    if lease.stands:
+        renewals.keep(lease)
     monotonic = question.plan.settings.clock.monotonic
-    leasing = question.plan.store.leasing if turn.token else None
-    with renewals.keep(leasing, question.key, turn.token):
-        started = monotonic()
-        value = yield Compute()
-        seconds = monotonic() - started
-        if isinstance(value, Raised):
-            question.plan.tally.count_run(seconds, None, refresh=question.behind)
-            return value
-        if unfinished(value):
-            yield from give_back(question, turn.token)
-            return Answer(value, turn=turn, seconds=seconds)
-        return (yield from settle(question, value, turn, seconds))
+    started = monotonic()
+    value = yield Compute()
+    seconds = monotonic() - started
+    if isinstance(value, Raised):
+        question.plan.tally.count_run(seconds, None, refresh=question.behind)
+        return value
+    if unfinished(value):
+        return Answer(value, turn=turn, seconds=seconds)
+    return (yield from settle(question, value, turn, lease, seconds))
 
 
 def unfinished(value: Any) -> bool:
@@ -146,11 +150,11 @@ def limit_of(question: Question, *, follow: bool) -> float | None:
 
 
 def take_turn(
-    question: Question, token: str, limit: float | None
+    question: Question, lease: Lease, limit: float | None
 ) -> Generator[Step, Any, Turn | Found | Raised]:
     """Wait, `limit` seconds at most, until no other process computes the key or has stored it."""
     if question.plan.settings.mode is Mode.READONLY or not question.reachable:
-        return Turn(None, "")
+        return Turn(None)
     if question.anew:
         advanced = yield Ask("advance", (question.key, question.plan.scope))
         if isinstance(advanced, Failed | Raised):
@@ -159,16 +163,17 @@ def take_turn(
     max_age = {"max_age": 0.0 if question.anew else question.plan.reader_ttl}
     claim = None
     while not isinstance(claim, Raised):
-        claim = yield Ask("claim", (question.key, question.plan.scope, token, LIFE), max_age)
+        lease.stands = lease.leasing is not None
+        claim = yield Ask("claim", (question.key, question.plan.scope, lease.token, LIFE), max_age)
         if isinstance(claim, Failed | Raised):
             break
+        lease.stands = lease.stands and claim.held is None
         if not question.anew and isinstance(outcome := outcome_of(question, claim.entry), Fresh):
             found = readable(question, outcome.entry, waited=waited > 0)
-            return Turn(claim.epoch, "") if found is None else found
-        if claim.held is None:
-            return Turn(claim.epoch, token)
-        if limit is not None and waited >= limit:
-            return Turn(claim.epoch, "")
+            lease.stands = False
+            return Turn(claim.epoch) if found is None else found
+        if claim.held is None or (limit is not None and waited >= limit):
+            return Turn(claim.epoch)
         claim = yield Pause(pause)
         waited, pause = waited + pause, next_pause(pause)
         question.patience = patience  # following a live leader is not storage that holds us up
@@ -184,7 +189,7 @@ def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
     if isinstance(came, Raised):
         return came
     report(question, came)
-    return Turn(None, "")
+    return Turn(None)
 
 
 def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
@@ -196,53 +201,57 @@ def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
         return None
 
 
-def give_back(question: Question, token: str) -> Generator[Step, Any, None]:
-    """Release our lease without an answer; that this fails too is no news."""
-    if token:
-        released = yield Ask("release", (question.key, token))
-        if isinstance(released, Failed):
-            renewals.orphan(question.seat, token)
+def give_back(question: Question, lease: Lease) -> Generator[Step, Any, Raised | None]:
+    """Release our lease without an answer, where it stands; that this fails too is no news."""
+    if not (lease.stands and question.reachable):
+        return None
+    released = yield Ask("release", (lease.key, lease.token))
+    lease.stands = isinstance(released, Failed | Raised)
+    return released if isinstance(released, Raised) else None
 
 
-def settle(question: Question, value: Any, turn: Turn, seconds: float) -> Steps:
-    """Store a result if it is worth keeping and comes back equal, and end our lease."""
+def settle(question: Question, value: Any, turn: Turn, lease: Lease, seconds: float) -> Steps:
+    """Store a result if it is worth keeping and comes back equal; that ends our lease."""
     entry, answer = prepared(question, value, seconds, turn.parts)
     if turn.epoch is None:
         return answer
     if entry is None:
-        yield from give_back(question, turn.token)
         epoch = yield Ask("epoch", (question.key, question.plan.scope))
         if isinstance(epoch, Raised):
             return epoch
         return answer._replace(outdated=isinstance(epoch, int) and epoch != turn.epoch)
-    stored = yield from store(question, entry, turn)
+    stored = yield from store(question, entry, turn, lease)
     return stored if isinstance(stored, Raised) else answer._replace(outdated=not stored)
 
 
-def store(question: Question, entry: Entry, turn: Turn) -> Generator[Step, Any, bool | Raised]:
+def store(
+    question: Question, entry: Entry, turn: Turn, lease: Lease | None = None
+) -> Generator[Step, Any, bool | Raised]:
     """Write an entry; whether it still counts (also where the store failed to take it)."""
-    if turn.token:
-        stored = yield Ask("settle", (question.key, turn.token, entry, turn.epoch))
+    if lease is not None and lease.stands:
+        stored = yield Ask("settle", (question.key, lease.token, entry, turn.epoch))
+        lease.stands = isinstance(stored, Failed | Raised)
     else:
         stored = yield Ask("put_if", (question.key, entry, turn.epoch))
     if isinstance(stored, Raised):
         return stored
     if isinstance(stored, Failed):
-        yield from give_back(question, turn.token)
+        if lease is not None:
+            yield from give_back(question, lease)
         report(question, stored)
         return True
-    if stored:
-        yield from keep_manifest(question, turn.parts)
-        question.plan.tally.tell(
-            Stored(
-                **question.names,
-                model=entry.model,
-                input_tokens=entry.input_tokens,
-                output_tokens=entry.output_tokens,
-                size=len(entry.value),
-            )
+    if not stored:
+        return False
+    question.plan.tally.tell(
+        Stored(
+            **question.names,
+            model=entry.model,
+            input_tokens=entry.input_tokens,
+            output_tokens=entry.output_tokens,
+            size=len(entry.value),
         )
-    return bool(stored)
+    )
+    return (yield from keep_manifest(question, turn.parts)) or True
 
 
 def store_items(
@@ -252,13 +261,18 @@ def store_items(
     entry = prepared_items(question, items, seconds, turn, mark)
     if entry is None:
         return None
-    stored = yield from store(question, entry, turn._replace(token=""))
+    stored = yield from store(question, entry, turn)
     return stored if isinstance(stored, Raised) else None
 
 
-def keep_manifest(question: Question, parts: KeptParts | None) -> Generator[Step, Any, None]:
+def keep_manifest(
+    question: Question, parts: KeptParts | None
+) -> Generator[Step, Any, Raised | None]:
     """Keep the shared parts once per process; without them only explanations are poorer."""
     known = question.plan.kept_manifests
     if parts is not None and parts.shared and parts.manifest not in known:
-        yield Ask("put_manifest", (parts.manifest, parts.shared))
+        put = yield Ask("put_manifest", (parts.manifest, parts.shared))
+        if isinstance(put, Raised):
+            return put
         known.add(parts.manifest)
+    return None

@@ -157,12 +157,10 @@ class Turn(NamedTuple):
 
     Attributes:
         epoch: What storing the answer is bound to; None: nothing will be stored.
-        token: Of our lease; empty: we hold none.
         parts: What the key is made of, for the entry.
     """
 
     epoch: int | None
-    token: str
     parts: KeptParts | None = None
 
 

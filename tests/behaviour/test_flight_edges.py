@@ -186,10 +186,11 @@ def test_nor_is_its_lease_kept_alive(stopped):
     renewals.start = lambda: None  # the rounds are looked at here
 
     async def compute() -> None:
-        with renewals.keep(SQLiteBackend("unused.db"), "key", "token"):
-            await asyncio.sleep(0)
-            assert len(renewals.due()) == 1
-            await asyncio.get_running_loop().create_future()
+        lease = renewals.take(SQLiteBackend("unused.db"), "key", "seat")
+        renewals.keep(lease)
+        await asyncio.sleep(0)
+        assert renewals.due() == [lease]
+        await asyncio.get_running_loop().create_future()
 
     task = stopped.create_task(compute())
     stopped.run_until_complete(asyncio.sleep(0.001))
@@ -357,7 +358,8 @@ def test_following_a_live_leader_is_not_counted_as_waiting_for_storage(made, mod
     plan = variant.plan()
     call = variant.subject.arguments(ask.__wrapped__, None, ("a",), {})
     question = variant.question(plan, call)
-    steps = flow.take_turn(question, "token", None)
+    lease = Renewals().take(None, question.key, question.seat)
+    steps = flow.take_turn(question, lease, None)
     step: Any = next(steps)
     for _ in range(100):
         assert isinstance(step, flow.Ask)
