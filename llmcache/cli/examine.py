@@ -25,7 +25,7 @@ def examined(url: str | None) -> list[Finding]:
     with opened(url) as store:
         file = file_of(store)
         if file is not None:
-            found += look_at_file(file, bound_of(store), now())
+            found += look_at_file(file, bound_of(store))
         if any(each.grade == "problem" and each.about == "integrity" for each in found):
             return found
         found += look_at_server(store)

@@ -10,27 +10,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from llmcache.backends.sqlite.file import StoreFile
-from llmcache.cli.amounts import in_size, moment
+from llmcache.cli.amounts import in_size
 from llmcache.cli.findings import Finding, fine, hint, problem
 
 __all__ = ["look_at_file", "network_system"]
 
 OTHERS = 0o077
 SCARCE = 100_000_000
-AHEAD = 60.0
 NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre")
 MOUNTS = Path("/proc/mounts")
 
 
-def look_at_file(file: Path, bound: int | None, now: float) -> Iterator[Finding]:
-    """Permissions, room, file system, integrity, size and clock."""
+def look_at_file(file: Path, bound: int | None) -> Iterator[Finding]:
+    """Permissions, room, file system, integrity and size."""
     yield from look_at_room(file)
     if not file.exists():
         yield fine("store", f"{file} does not exist yet; the first stored answer makes it.")
         return
     yield from look_at_permissions(file)
     yield from look_at_size(file, bound)
-    yield from look_at_integrity(file, now)
+    yield from look_at_integrity(file)
 
 
 def look_at_room(file: Path) -> Iterator[Finding]:
@@ -92,21 +91,18 @@ def look_at_size(file: Path, bound: int | None) -> Iterator[Finding]:
         yield fine("size", f"{text}.")
 
 
-def look_at_integrity(file: Path, now: float) -> Iterator[Finding]:
-    """Whether SQLite finds the file whole; and entries from the future, which tell of clocks."""
+def look_at_integrity(file: Path) -> Iterator[Finding]:
+    """Whether SQLite finds the file whole."""
     try:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as raw:
             (told,) = raw.execute("PRAGMA quick_check(1)").fetchone()
-            newest = raw.execute("SELECT max(id) / 1e6 FROM entry").fetchone()[0]
     except sqlite3.DatabaseError as error:
         yield unread(file, error)
         return
-    if told != "ok":
+    if told == "ok":
+        yield fine("integrity", f"{file} is whole.")
+    else:
         yield problem("integrity", f"{file} is damaged ({told}); {SET_ASIDE}")
-        return
-    yield fine("integrity", f"{file} is whole.")
-    if isinstance(newest, float) and newest > now + AHEAD:
-        yield problem("clock", f"Entries are from the future ({moment(newest)}): set the clock.")
 
 
 SET_ASIDE = "its next use sets it aside as .corrupt-<time> and begins a new one."
@@ -114,6 +110,6 @@ SET_ASIDE = "its next use sets it aside as .corrupt-<time> and begins a new one.
 
 def unread(file: Path, error: sqlite3.Error) -> Finding:
     """A file that could not be read: busy, or no database of ours."""
-    if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+    if isinstance(error, sqlite3.OperationalError):
         return hint("integrity", f"{file} could not be checked now: {error}.")
-    return problem("integrity", f"{file} is damaged or no store ({error}); {SET_ASIDE}")
+    return problem("integrity", f"{file} is damaged ({error}); {SET_ASIDE}")

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from llmcache.backends.base import Backend, Ledgers, Listing, Manifests, Scope, able
 from llmcache.backends.counts import Cell, Sums
-from llmcache.cli.findings import Finding, fine, hint
+from llmcache.cli.amounts import moment
+from llmcache.cli.filters import age_of
+from llmcache.cli.findings import Finding, fine, hint, problem
 from llmcache.keys.explain import decoded
 from llmcache.previews import kept_unkeyed
 
@@ -20,20 +22,32 @@ LOOKED_AT = 20_000
 ENOUGH = 20
 """Calls or entries of a function from which on something can be told."""
 
+AHEAD = 60.0
+"""Seconds that clocks of several machines may differ by."""
+
 LATELY = timedelta(days=7)
 ARGUMENT = "argument "
 
 
 def look_at_use(store: Backend, now: float) -> Iterator[Finding]:
-    """What no key sees, arguments that never repeat, functions that never hit, failures."""
+    """The clock, what no key sees, arguments that never repeat, functions that never hit."""
     listing, ledger = able(store, Listing), able(store, Ledgers)
     if listing is not None:
+        yield from look_at_clock(listing, now)
         yield from look_at_entries(listing, able(store, Manifests))
     if ledger is None:
         yield hint("ledger", f"{store.description} keeps none: counts are each process's own.")
         return
     since = f"{datetime.fromtimestamp(now, UTC) - LATELY:%Y-%m-%d}"
     yield from look_at_counts(ledger.counts(since))
+
+
+def look_at_clock(listing: Listing, now: float) -> Iterator[Finding]:
+    """Entries from the future, which tell of clocks."""
+    for newest in listing.entries(limit=1):
+        if age_of(newest.entry.created, now) < -AHEAD:
+            when = moment(newest.entry.created)
+            yield problem("clock", f"The newest entry is from the future ({when}): set the clock.")
 
 
 def look_at_entries(listing: Listing, manifests: Manifests | None) -> Iterator[Finding]:

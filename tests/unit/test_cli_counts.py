@@ -13,12 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from llmcache import SQLiteBackend, cached_structured
+from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.cli import llmcache
 from llmcache.cli.health_of_files import network_system
 from llmcache.cli.health_of_use import never_repeated
 from llmcache.cli.prices import costs
 from llmcache.errors import ConfigurationError
+from llmcache.testing import ManualClock
 
 TODAY = time.strftime("%Y-%m-%d", time.gmtime())
 
@@ -168,12 +170,12 @@ def test_a_damaged_file_is_a_problem_and_left_where_it_is(url: str, isolated: Pa
 
 
 def test_entries_from_the_future_tell_of_a_wrong_clock(isolated: Path) -> None:
-    cached_structured(lambda text: text)("a")
-    raw = sqlite3.connect(isolated / "llmcache.db")
-    raw.execute("UPDATE entry SET created = created + 10000")
-    raw.commit()
-    raw.close()
-    assert doctor()["clock"] == {"problem"}
+    url = f"sqlite:///{isolated}/llmcache.db"
+    for ahead, told in ((0, None), (10_000, {"problem"})):
+        clock = ManualClock(start=time.time() + ahead)
+        with SQLiteBackend(isolated / "llmcache.db", clock=clock) as backend:
+            backend.put("ab" * 32, Entry(b"", Scope("", "f"), clock.time()))
+        assert doctor("--backend", url).get("clock") == told
 
 
 def test_a_second_owner_of_the_package_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
