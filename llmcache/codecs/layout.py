@@ -10,10 +10,8 @@ import datetime as dt
 import enum
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic.fields import FieldInfo
 from pydantic_core import TzInfo
 
 from llmcache.codecs.origin import name_of
@@ -41,8 +39,7 @@ class Irregular(Exception):  # noqa: N818 - an outcome that the codec handles, n
     """A class or a value that plain JSON does not say all about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What may stand in one place.
 
     Attributes:
@@ -208,11 +205,10 @@ NEVER: Any = object()
 """Stands for the unset value of a field that must have been set."""
 
 
-def unset_value(field: FieldInfo, layout: Layout) -> Any:
+def unset_value(default: Any, factory: Any, layout: Layout) -> Any:
     """What a field holds where it was not set: a scalar, a member, or something empty."""
-    if field.default_factory in (list, dict):
-        return field.default_factory()
-    default = field.default
+    if factory in (list, dict):
+        return factory()
     kind = type(default)
     if kind in (list, dict):
         return NEVER if default else kind()
@@ -220,8 +216,7 @@ def unset_value(field: FieldInfo, layout: Layout) -> Any:
     return default if member or kind in (str, int, bool, float, type(None)) else NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a model.
 
     Attributes:

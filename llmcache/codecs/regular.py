@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pydantic
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 
 from llmcache.codecs.layout import (
@@ -55,7 +55,7 @@ def is_regular(kind: type[BaseModel]) -> bool:
     return (
         kind.__pydantic_complete__
         and kind.__new__ is object.__new__
-        and not (issubclass(kind, RootModel) or is_sdk_class(kind))
+        and not (kind.__pydantic_root_model__ or is_sdk_class(kind))
         and not (kind.__private_attributes__ or slots_of(kind))
     )
 
@@ -142,7 +142,8 @@ class Regular:
             found = self.models[kind] = ModelLayout(kind, len(self.models))
             for name, field in kind.model_fields.items():
                 layout = self.layout(field.annotation)
-                found.fields.append(Field(name, layout, unset_value(field, layout)))
+                unset = unset_value(field.default, field.default_factory, layout)
+                found.fields.append(Field(name, layout, unset))
         return found
 
     def layout(self, annotation: Any) -> Layout:
