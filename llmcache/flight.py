@@ -26,6 +26,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from llmcache.raising import SharedError
+
 __all__ = [
     "Abandoned",
     "Alone",
@@ -64,7 +66,18 @@ class Flight(Generic[Result]):
         waits_for: The flights that it cannot end before.
     """
 
-    __slots__ = ("anew", "future", "interested", "key", "loop", "over", "pid", "task", "waits_for")
+    __slots__ = (
+        "anew",
+        "error",
+        "future",
+        "interested",
+        "key",
+        "loop",
+        "over",
+        "pid",
+        "task",
+        "waits_for",
+    )
 
     def __init__(
         self, key: Hashable, loop: asyncio.AbstractEventLoop | None, *, anew: bool = False
@@ -74,12 +87,23 @@ class Flight(Generic[Result]):
         self.loop: asyncio.AbstractEventLoop | None = loop
         self.pid: int = os.getpid()
         self.over: bool = False
+        self.error: SharedError | None = None
         self.future: Future[Result] = Future()
         # Running from the start: a waiter that is cancelled must not cancel it for the others.
         self.future.set_running_or_notify_cancel()
         self.waits_for: list[Flight[Any]] = []
         self.interested: int = 0
         self.task: asyncio.Task[Result] | None = None
+
+    def result(self) -> Result:
+        """What it came to, once it is over, for one who waited.
+
+        Raises:
+            Exception: What the leader raised, or `Abandoned`.
+        """
+        if self.error is not None:
+            self.error.throw()
+        return self.future.result()
 
     @property
     def stranded(self) -> bool:
@@ -269,6 +293,7 @@ class Flights(Generic[Result]):
     def end(self, flight: Flight[Result], error: Exception) -> None:
         """Hand an exception to all who wait; does nothing after `land`."""
         if self.closes(flight):
+            flight.error = SharedError(error)
             flight.future.set_exception(error)
 
     def closes(self, flight: Flight[Result]) -> bool:

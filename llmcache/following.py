@@ -39,7 +39,7 @@ def follow(board: Flights[Result], place: Follow[Result], seconds: float | None)
             pause = next_look(board, place.flight, left)
             wait((future,), pause)
             left -= pause or 0.0
-        return future.result()
+        return place.flight.result()
     finally:
         board.leave(place)
 
@@ -57,7 +57,7 @@ async def afollow(board: Flights[Result], place: Follow[Result], seconds: float 
         board.leave(place)
         raise
     board.leave(place)
-    return place.flight.future.result()
+    return place.flight.result()
 
 
 async def arrival(board: Flights[Result], flight: Flight[Result], left: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcache.codecs import ResultCodec, Unstorable
+from llmcache.raising import SharedError
 
 __all__ = ["Gone", "Items", "refuse"]
 
@@ -39,7 +40,7 @@ class Items:
         self.returned: Any = None
         self.ended = False
         self.broken = False
-        self.error: Exception | None = None
+        self.error: SharedError | None = None
         self.exit: BaseException | None = None
 
     def __len__(self) -> int:
@@ -81,7 +82,7 @@ class Items:
         if self.broken:
             raise Gone(given)
         if self.error is not None:
-            raise self.error
+            self.error.throw()
 
 
 def refuse(sent: Any) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 from llmcache.flight import Flight, Flights, inside, running_loop
 from llmcache.items import Gone, Items, refuse
+from llmcache.raising import SharedError
 
 __all__ = ["AsyncSharedStream", "LiveStreams", "SharedStream", "Stream"]
 
@@ -147,7 +148,7 @@ class SharedStream:
             self.items.close(end.value)
             self.conclude()
         except Exception as error:  # noqa: BLE001 - raised to each reader who comes to this point
-            self.items.error = error
+            self.items.error = SharedError(error)
             self.over()
         except BaseException:
             self.items.broken = True
@@ -244,7 +245,7 @@ class AsyncSharedStream:
                     self.tell()
                 await self.finish(self.items)
         except Exception as error:  # noqa: BLE001 - raised to each reader who comes to this point
-            self.items.error = error
+            self.items.error = SharedError(error)
         except asyncio.CancelledError as exit_:
             self.items.broken, self.items.exit = True, exit_
             await self.close_source()

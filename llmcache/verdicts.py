@@ -193,14 +193,13 @@ def stale_after(question: Question, call: Call, error: Exception) -> Any:
     """
     if call.reserve is None or isinstance(error, BackendError):
         raise error
-    try:
+    with contextlib.suppress(Unreadable):
         value = revive(question, restore(question, call.reserve))
-    except Unreadable:
-        raise error from None
-    age = question.plan.settings.clock.time() - call.reserve.created
-    reason = f"error: {type(error).__name__}"
-    tell(question, Stale, call.reserve, age=age, reason=reason)
-    return value
+        age = question.plan.settings.clock.time() - call.reserve.created
+        reason = f"error: {type(error).__name__}"
+        tell(question, Stale, call.reserve, age=age, reason=reason)
+        return value
+    raise error
 
 
 def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **facts: Any) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -289,6 +290,66 @@ def test_so_does_one_that_waited_for_a_call_that_raised(pair, model):
     assert all(caller.exception() for caller in callers)
     info = pair.ask.cache_info()
     assert (info.misses, info.waits) == (1, 2)
+
+
+def after_failure_of_another_kind(ask: Any) -> BaseException | None:
+    """What the call raises while the caller handles an error of his own."""
+    try:
+        return {}["his own"]
+    except KeyError:
+        try:
+            ask("a")
+        except ValueError as error:
+            return error
+    return None
+
+
+def test_an_error_that_many_raise_stays_as_it_was(pair, model):
+    """Neither its traceback grows with those who wait, nor does it name what they handled."""
+    model.error = ValueError("no")
+    model.error.__cause__ = cause = OSError("why")
+    lengths = []
+    for waiters in (2, 20):
+        model.hold()
+        pool = ThreadPoolExecutor(waiters + 1)
+        leader = pool.submit(pair.ask, "a")
+        model.wait_begun()
+        others = [pool.submit(after_failure_of_another_kind, pair.ask) for _ in range(waiters)]
+        wait_interested(waiters)
+        model.release()
+        assert leader.exception() is model.error
+        assert [other.result() for other in others] == [model.error] * waiters
+        pool.shutdown()
+        lengths.append(len(traceback.extract_tb(model.error.__traceback__)))
+        assert (model.error.__cause__, model.error.__context__) == (cause, None)
+        model.error.__traceback__ = None
+    assert abs(lengths[0] - lengths[1]) < 15, lengths
+
+
+async def test_so_does_one_that_many_tasks_raise(pair, model):
+    model.error = ValueError("no")
+    lengths = []
+    for waiters in (2, 50):
+        callers = [asyncio.create_task(pair.aask("a")) for _ in range(waiters)]
+        await asyncio.gather(*callers, return_exceptions=True)
+        lengths.append(len(traceback.extract_tb(model.error.__traceback__)))
+        model.error.__traceback__ = None
+    assert lengths[0] == lengths[1]
+
+
+def test_nor_does_an_old_answer_that_cannot_be_read_change_it(made, model, clock):
+    """The error goes on with its own cause, where nothing can stand in for it."""
+    backend = LRUBackend(clock=clock)
+    ask = made(backend=backend, ttl="1m", stale_if_error="1h")
+    ask("a")
+    key = ask.cache_key("a").digest
+    backend.put(key, backend.get(key)._replace(value=b"damaged"))
+    clock.advance("2m")
+    model.error = ValueError("no")
+    model.error.__cause__ = cause = OSError("why")
+    with pytest.raises(ValueError, match="no") as caught:
+        ask("a")
+    assert caught.value.__cause__ is cause
 
 
 async def test_so_does_one_that_is_cancelled(pair, model):
