@@ -57,14 +57,14 @@ class Counters:
 
     def __init__(self) -> None:
         self.hits = 0
-        self.counts = dict.fromkeys(COUNTERS.values(), 0)
+        self.counts: dict[str, int] = dict.fromkeys(COUNTERS.values(), 0)
         self.warned: set[str] = set()
         self.forked()
         forkable(self)
 
     def forked(self) -> None:
         """See `Forkable.forked`; re-entrant, as a finalizer may call in the middle of a count."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
 
 class Tally:
@@ -76,7 +76,7 @@ class Tally:
     """
 
     def __init__(self, counters: Counters | None = None, account: Account | None = None) -> None:
-        self.counters = counters or Counters()
+        self.counters: Counters = counters or Counters()
         self.account = account
 
     def at(self, account: Account) -> Tally:

@@ -74,10 +74,12 @@ class RedisBackend(ServerLedger, BackendBase):
             sync, asyncio = sorted_by_colour(url_or_client, async_client)
             clients = GivenClients(sync, asyncio)
         check_prefix(prefix)
-        self.shown = f"{shown}?prefix={prefix}"
-        self.wire = Wire(clients, failures_of(type(known)), Breaker(clock), timeout, self.shown)
-        self.names = Names(prefix)
-        self.say = Dialogues(self.names, clock, cluster=is_cluster(known))
+        self.shown: str = f"{shown}?prefix={prefix}"
+        self.wire: Wire = Wire(
+            clients, failures_of(type(known)), Breaker(clock), timeout, self.shown
+        )
+        self.names: Names = Names(prefix)
+        self.say: Dialogues = Dialogues(self.names, clock, cluster=is_cluster(known))
 
     @property
     def description(self) -> str:

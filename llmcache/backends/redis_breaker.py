@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from llmcache.backends.forks import forkable
 from llmcache.clock import SYSTEM, Clock
@@ -30,12 +31,12 @@ class Breaker:
     """
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
-        self.monotonic = clock.monotonic
-        self.lock = threading.Lock()
-        self.closed = True
-        self.pause = FIRST_PAUSE
-        self.next_probe = 0.0
-        self.why = ""
+        self.monotonic: Callable[[], float] = clock.monotonic
+        self.lock: threading.Lock = threading.Lock()
+        self.closed: bool = True
+        self.pause: float = FIRST_PAUSE
+        self.next_probe: float = 0.0
+        self.why: str = ""
         forkable(self)
 
     def admits(self) -> bool:

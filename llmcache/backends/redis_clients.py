@@ -52,9 +52,11 @@ class GivenClients(Clients):
     """Clients that the caller opened, of one colour or both."""
 
     def __init__(self, client: Client | None, async_client: Client | None) -> None:
-        self.client = None if client is None else GivenServer(client)
-        self.async_client = None if async_client is None else AsyncGivenServer(async_client)
-        self.native = async_client is not None
+        self.client: GivenServer | None = None if client is None else GivenServer(client)
+        self.async_client: AsyncGivenServer | None = (
+            None if async_client is None else AsyncGivenServer(async_client)
+        )
+        self.native: bool = async_client is not None
         self.loop: weakref.ref[Loop] | None = None
 
     def for_thread(self) -> GivenServer:
@@ -126,7 +128,7 @@ class OwnClients(Clients):
 
     def begin(self) -> None:
         """No connections yet."""
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.lines: Lines = self.address.lines(self.timeout)
         self.by_loop: dict[Loop, Kept] = {}
 

@@ -39,9 +39,9 @@ class Lines:
         self.callbacks = callbacks
         self.patience = patience
         self.idle: SimpleQueue[Any] = SimpleQueue()
-        self.lock = threading.Lock()
-        self.unopened = most
-        self.closed = False
+        self.lock: threading.Lock = threading.Lock()
+        self.unopened: int = most
+        self.closed: bool = False
 
     def one(self, words: Words) -> Any:
         """The reply to one command, raised where it is an error."""
@@ -115,8 +115,8 @@ class AsyncLines:
         self.callbacks = callbacks
         self.idle: list[Any] = []
         self.opened: list[Any] = []
-        self.free = asyncio.Semaphore(most)
-        self.closed = False
+        self.free: asyncio.Semaphore = asyncio.Semaphore(most)
+        self.closed: bool = False
 
     async def one(self, words: Words) -> Any:
         """As `Lines.one`, async."""

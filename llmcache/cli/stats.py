@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from llmcache.cli.filters import length
-from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.options import Command, backend_option, json_option
 
 if TYPE_CHECKING:
     from llmcache.cli.figures import Figures
@@ -26,10 +27,10 @@ TOLD = {
 HEADINGS = ("calls", "hits", "stale", "waits", "misses", "bypassed", "hit rate")
 AMOUNTS = ("tokens spent", "tokens saved", "time saved", "$ spent", "$ saved")
 
-since_option = click.option(
+since_option: Callable[[Command], Command] = click.option(
     "--since", type=length, metavar="TIME", help="Of the last 24h, 7d, ...; whole days, UTC."
 )
-prices_option = click.option(
+prices_option: Callable[[Command], Command] = click.option(
     "--prices",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",

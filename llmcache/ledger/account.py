@@ -42,10 +42,10 @@ class Amounts:
     __slots__ = ("calls", "input_tokens", "output_tokens", "seconds")
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.seconds = 0.0
-        self.input_tokens = 0
-        self.output_tokens = 0
+        self.calls: int = 0
+        self.seconds: float = 0.0
+        self.input_tokens: int = 0
+        self.output_tokens: int = 0
 
     def add(
         self, seconds: float, input_tokens: int | None, output_tokens: int | None, calls: int = 1
@@ -75,7 +75,7 @@ class Account:
         self, scope: Scope, clock: Clock, missed: deque[Missed], touched: Callable[[], None]
     ) -> None:
         self.scope = scope
-        self.now = clock.time
+        self.now: Callable[[], float] = clock.time
         self.missed = missed
         self.touched = touched
         self.forked()
@@ -84,12 +84,12 @@ class Account:
     def forked(self) -> None:
         """See `Forkable.forked`; a child counts its own calls only."""
         # Re-entrant, as a finalizer may call in the middle of a count.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.hits: deque[Taken] = deque()
         self.quiet = True
         self.cells: dict[Cell, Amounts] = {}
-        self.day = ""
-        self.day_ends = 0.0
+        self.day: str = ""
+        self.day_ends: float = 0.0
 
     def add_hit(self, entry: Entry, now: float) -> None:
         """Count a hit: the hot path, so that it is only noted, and added up with many others."""

@@ -32,7 +32,7 @@ FLUSH_PATIENCE = 1.0
 RECENT = 200
 """Misses that are remembered between two writings."""
 
-logger = logging.getLogger("llmcache")
+logger: logging.Logger = logging.getLogger("llmcache")
 
 
 class Batch(NamedTuple):
@@ -50,8 +50,8 @@ class Book:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self.backend = weakly(backend)
-        self.kept = able(backend, Ledgers) is not None
+        self.backend: Callable[[], Backend | None] = weakly(backend)
+        self.kept: bool = able(backend, Ledgers) is not None
         self.accounts: dict[Scope, Account] = {}
         self.missed: deque[Missed] = deque(maxlen=RECENT)
         self.forked()
@@ -60,10 +60,10 @@ class Book:
 
     def forked(self) -> None:
         """See `Forkable.forked`; what the parent has in hand, it writes itself."""
-        self.lone = MemoryLedger()
-        self.opening = threading.Lock()
-        self.writing = threading.RLock()
-        self.used = False
+        self.lone: MemoryLedger = MemoryLedger()
+        self.opening: threading.Lock = threading.Lock()
+        self.writing: threading.RLock = threading.RLock()
+        self.used: bool = False
         self.missed.clear()
         self.unwritten: dict[Cell, Sums] = {}
         self.batch: Batch | None = None
@@ -141,10 +141,10 @@ class Writer:
 
     def forked(self) -> None:
         """See `Forkable.forked`; a child has no thread yet."""
-        self.lock = threading.RLock()
-        self.stop = threading.Event()
-        self.awake = False
-        self.pid = 0
+        self.lock: threading.RLock = threading.RLock()
+        self.stop: threading.Event = threading.Event()
+        self.awake: bool = False
+        self.pid: int = 0
 
     def wake(self) -> None:
         """Have everything written within `INTERVAL`."""
@@ -197,7 +197,7 @@ class Books:
 
     def forked(self) -> None:
         """See `Forkable.forked`."""
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
 
     def of(self, backend: Backend) -> Book:
         """The one that is there, or a new one."""
@@ -208,8 +208,8 @@ class Books:
             return known
 
 
-writer = Writer()
-books = Books()
+writer: Writer = Writer()
+books: Books = Books()
 atexit.register(writer.end)
 
 
