@@ -15,7 +15,7 @@ from llmcache.cli.export import export_, import_
 from llmcache.cli.ls import ls
 from llmcache.cli.options import colour_wanted
 from llmcache.cli.path import path
-from llmcache.cli.problems import plainly
+from llmcache.cli.problems import FOUND_A_PROBLEM, plainly, store_in_trouble
 from llmcache.cli.prune import prune
 from llmcache.cli.report import report
 from llmcache.cli.show import show
@@ -28,9 +28,12 @@ class Commands(click.Group):
     """A group whose commands may let errors of llmcache through."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run the command that was asked for; trouble with its store is a problem found."""
         with plainly():
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            if store_in_trouble():
+                ctx.exit(FOUND_A_PROBLEM)
+            return done
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

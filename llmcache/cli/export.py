@@ -15,6 +15,7 @@ import click
 
 from llmcache.cli.filters import Filter, filter_options
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.problems import store_in_trouble
 
 __all__ = ["export_", "import_"]
 
@@ -27,7 +28,8 @@ def export_(file: Path | None, backend: str | None, wanted: Filter) -> None:
     """Write entries to FILE, or to the standard output, as lines of JSON, sorted by key.
 
     The same entries give the same bytes, so exports can be compared and kept under version
-    control. They hold the answers, as the store does; sealed ones stay sealed.
+    control. They hold the answers, as the store does; sealed ones stay sealed. Where the store
+    turns out to be damaged, FILE stays as it was.
     """
     from llmcache.cli.exporting import lines_out, sorted_keys  # noqa: PLC0415 - not for `--help`
     from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
@@ -39,6 +41,8 @@ def export_(file: Path | None, backend: str | None, wanted: Filter) -> None:
         with progress(count, "exporting") as advance:
             for line in lines_out(store, found, advance):
                 write(line)
+        if store_in_trouble():
+            raise click.ClickException("Nothing was exported, as the store is not whole.")
     click.echo(why_nothing or f"Exported {count:,} entries.", err=True)
 
 

@@ -14,10 +14,12 @@ from llmcache.cli.options import backend_option, json_option
 if TYPE_CHECKING:
     from llmcache.backends.base import Listed
 
-__all__ = ["facts", "ls"]
+__all__ = ["SHOWN_KEY", "facts", "ls"]
 
 PAGE = 1000
 SHOWN_KEY = 12
+"""Digits of a key that a person is shown: enough to tell entries apart."""
+
 HEADINGS = ("key", "function", "model", "age", "ends in", "size", "tokens", "hits")
 
 

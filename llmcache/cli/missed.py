@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llmcache.backends.base import Backend, Entry, Listed, Listing, Manifests, Scope, able
 from llmcache.backends.counts import Missed
 from llmcache.cli.amounts import moment
+from llmcache.cli.ls import SHOWN_KEY
 from llmcache.keys.explain import Near, decoded, nearest
 from llmcache.keys.key import KeyParts
 
@@ -15,8 +16,6 @@ __all__ = ["ExplainedMiss", "explained"]
 
 LISTED = 5_000
 """Entries of a function, the newest, that a miss is held against."""
-
-SHOWN_KEY = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from llmcache.errors import ConfigurationError, LLMCacheError, LLMCacheWarning
+from llmcache.errors import BackendWarning, ConfigurationError, LLMCacheError, LLMCacheWarning
 
-__all__ = ["FOUND_A_PROBLEM", "Unusable", "in_one_line", "plainly"]
+__all__ = ["FOUND_A_PROBLEM", "Unusable", "in_one_line", "plainly", "store_in_trouble"]
 
 FOUND_A_PROBLEM = 1
+TROUBLE = "llmcache.store_in_trouble"
 
 
 class Unusable(click.ClickException):
@@ -36,6 +37,9 @@ def plainly() -> Iterator[None]:
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, LLMCacheWarning):
                 click.echo(f"Warning: {message}", err=True)
+                if issubclass(category, BackendWarning):
+                    context = click.get_current_context(silent=True)
+                    (context.meta if context else {})[TROUBLE] = True
             else:
                 show_others(message, category, *where)
 
@@ -46,6 +50,11 @@ def plainly() -> Iterator[None]:
             raise Unusable(in_one_line(error)) from None
         except LLMCacheError as error:
             raise click.ClickException(in_one_line(error)) from None
+
+
+def store_in_trouble() -> bool:
+    """Whether this command was warned of its store: damaged and set aside, or not to be had."""
+    return TROUBLE in click.get_current_context().meta
 
 
 def in_one_line(error: Any) -> str:

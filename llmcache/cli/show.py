@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmcache.cli.filters import Filter
+from llmcache.cli.ls import SHOWN_KEY, facts
 from llmcache.cli.options import backend_option, json_option
 from llmcache.cli.problems import FOUND_A_PROBLEM
 
@@ -44,7 +45,7 @@ def show(ctx: click.Context, key: str, backend: str | None, *, as_json: bool) ->
 
 
 def found(store: Backend, start: str) -> Listed:
-    """The one entry whose key begins like that.
+    """The one entry whose key begins like that; of as many digits as `ls` shows, the newest.
 
     Raises:
         click.ClickException: None does, or several do.
@@ -54,9 +55,9 @@ def found(store: Backend, start: str) -> Listed:
     matches: list[Listed] = []
     for listed in lines_of(store, Filter()):
         if listed.key.startswith(start):
-            matches.append(listed)
-            if listed.key == start:
+            if len(start) >= SHOWN_KEY:
                 return listed
+            matches.append(listed)
             if len(matches) > NAMED_AT_MOST:
                 break
     if len(matches) == 1:
@@ -72,7 +73,6 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
     from llmcache import settings  # noqa: PLC0415 - not for `--help`
     from llmcache.backends.base import Manifests, Nothing, able  # noqa: PLC0415 - as above
     from llmcache.cli.answers import plain_answer  # noqa: PLC0415 - as above
-    from llmcache.cli.ls import facts  # noqa: PLC0415 - as above
     from llmcache.cli.stores import read_many  # noqa: PLC0415 - as above
     from llmcache.codecs import Framing, Unreadable  # noqa: PLC0415 - as above
     from llmcache.keys.explain import counted, decoded  # noqa: PLC0415 - as above

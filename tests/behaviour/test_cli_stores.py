@@ -52,11 +52,22 @@ def test_a_damaged_file_is_set_aside_with_a_warning_and_nothing_is_lost(
     file = tmp_path / "a.db"
     file.write_bytes(b"nonsense" * 1000)
     result = invoke(command, *READING[command], "--backend", f"sqlite:///{file}")
-    assert result.exit_code == (1 if command == "show" else 0), result.output
+    assert result.exit_code == 1, result.output
     assert "Warning: " in result.stderr
     assert "Traceback" not in result.output
     (aside,) = tmp_path.glob("a.db.corrupt-*")
     assert aside.read_bytes() == b"nonsense" * 1000
+
+
+@pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
+def test_an_export_of_a_damaged_store_leaves_the_earlier_one_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"nonsense" * 1000)
+    earlier = tmp_path / "e.jsonl"
+    earlier.write_text("kept\n")
+    result = invoke("export", str(earlier), "--backend", f"sqlite:///{tmp_path}/a.db")
+    assert result.exit_code == 1
+    assert "Nothing was exported" in result.stderr
+    assert earlier.read_text() == "kept\n"
 
 
 @pytest.mark.parametrize("command", READING)

@@ -14,7 +14,9 @@ from click.testing import CliRunner, Result
 from pydantic import BaseModel, SecretStr
 
 from llmcache import SQLiteBackend, cached_structured, reset_configuration
+from llmcache.backends.base import Entry, Scope
 from llmcache.cli import llmcache
+from llmcache.testing import ManualClock
 
 
 class Line(BaseModel):
@@ -189,7 +191,7 @@ def test_show_gives_the_answer_as_json_without_the_classes() -> None:
         "note": "é",
     }
     assert told["function"] == "shop.invoice"
-    assert told["parts"].keys() >= {"argument number", "function", "response model Invoice"}
+    assert told["parts"].keys() >= {"argument number", "function", "response model Invoice: name"}
     assert read("show", key[:10])["key"] == key
     assert '"number": 1' in invoke("show", key.upper()).stdout
 
@@ -235,9 +237,8 @@ def test_a_sealed_answer_is_shown_only_with_its_key(
 
 
 def test_prune_removes_what_has_expired(store: Path) -> None:
-    with sqlite3.connect(store) as raw:
-        raw.execute("UPDATE entry SET expires = 5 WHERE function = 'shop.word'")
-    raw.close()
+    with SQLiteBackend(store, clock=ManualClock(start=1.0)) as backend:
+        backend.put("ab" * 32, Entry(b"", Scope("", "shop.old"), 1.0, expires=5.0))
     assert read("prune")["removed"] == 1
     assert "Removed 0 entries" in invoke("prune").stdout
 
