@@ -15,7 +15,6 @@ from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentEr
 from llmcache.events import Bypass, Miss
 from llmcache.items import refuse
 from llmcache.question import Plan
-from llmcache.settings import Mode
 from llmcache.store import in_worker
 from llmcache.subject import Arguments, Kind, Variant
 
@@ -23,6 +22,12 @@ __all__ = ["AWAITED", "CALLS"]
 
 AWAITED = (Kind.ASYNC, Kind.ASYNC_ITEMS)
 """The kinds whose handle is awaited."""
+
+
+def bypassed(plan: Plan, call: Arguments) -> Any:
+    """The function's own answer, as the mode keeps the cache out of the call; counted."""
+    plan.tally.tell(Bypass(function=plan.scope.function, reason="mode"))
+    return call.run()
 
 
 def refused(plan: Plan, error: UncacheableArgumentError) -> None:
@@ -33,7 +38,7 @@ def refused(plan: Plan, error: UncacheableArgumentError) -> None:
         CacheMissError: In mode `offline`.
     """
     function = plan.scope.function
-    if plan.settings.mode is Mode.OFFLINE:
+    if plan.offline:
         plan.tally.tell(Miss(function=function, reason="offline"))
         raise CacheMissError(
             f"Mode is offline and this call of {function} has no key: {error}", function=function
@@ -62,8 +67,8 @@ def explained(variant: Variant, call: Arguments, miss: CacheMissError) -> CacheM
 def call_sync(variant: Variant, call: Arguments) -> Any:
     """Call a plain function."""
     plan = variant.plan()
-    if bypassed(plan):
-        return call.run()
+    if plan.off:
+        return bypassed(plan, call)
     try:
         question = variant.question(plan, call)
     except UncacheableArgumentError as error:
@@ -80,8 +85,8 @@ def call_sync(variant: Variant, call: Arguments) -> Any:
 async def call_async(variant: Variant, call: Arguments) -> Any:
     """Call a coroutine function."""
     plan = variant.plan()
-    if bypassed(plan):
-        return await call.run()
+    if plan.off:
+        return await bypassed(plan, call)
     try:
         question = await variant.aquestion(plan, call)
     except UncacheableArgumentError as error:
@@ -126,11 +131,3 @@ CALLS: Mapping[Kind, Callable[[Variant, Arguments], Any]] = MappingProxyType(
     }
 )
 """How a function of each kind is called; chosen once, at decoration."""
-
-
-def bypassed(plan: Plan) -> bool:
-    """Whether the mode keeps the cache out of this call; then that is counted."""
-    if plan.settings.mode is not Mode.OFF:
-        return False
-    plan.tally.tell(Bypass(function=plan.scope.function, reason="mode"))
-    return True

@@ -64,6 +64,7 @@ class Plan:
         now: The time, in seconds since 1970 UTC.
         keying: What keys are made with; further ones, with older encryption keys, only looked up.
         kept_manifests: The manifests that are known to be in the store.
+        off: Whether the cache has no part in the call.
         anew: Whether what is stored, and what runs already, will not do.
         offline: Whether nothing is to be computed.
     """
@@ -75,16 +76,18 @@ class Plan:
     tally: Tally
     keep_if: Callable[[Any], object] | None = None
     keying: tuple[Mapping[str, Any], ...] = ()
-    reader_ttl: float | None = None
+    reader_ttl: float | None = field(init=False)
     now: Callable[[], float] = field(init=False)
     kept_manifests: set[str] = field(default_factory=set)
-    anew: bool = False
-    offline: bool = False
+    off: bool = field(init=False)
+    anew: bool = field(init=False)
+    offline: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.now = self.settings.clock.time
         ttl = self.settings.ttl
         self.reader_ttl = None if callable(ttl) else ttl
+        self.off = self.settings.mode is Mode.OFF
         self.anew = self.settings.mode is Mode.REFRESH
         self.offline = self.settings.mode is Mode.OFFLINE
 
