@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from llmcache.keys.explain import Explanation
     from llmcache.keys.key import CacheKey
     from llmcache.keys.registry import register_key_type
-    from llmcache.settings import configure, disabled, mode, reset_configuration
+    from llmcache.modes import disabled, mode
+    from llmcache.settings import configure, reset_configuration
     from llmcache.signatures import MISSING
     from llmcache.tally import CacheInfo
 
@@ -94,7 +95,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "llmcache.keys.explain": ("Explanation",),
     "llmcache.keys.key": ("CacheKey",),
     "llmcache.keys.registry": ("register_key_type",),
-    "llmcache.settings": ("configure", "disabled", "mode", "reset_configuration"),
+    "llmcache.modes": ("disabled", "mode"),
+    "llmcache.settings": ("configure", "reset_configuration"),
     "llmcache.signatures": ("MISSING",),
     "llmcache.tally": ("CacheInfo",),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -150,7 +151,16 @@ def on_event(handler: Handler) -> Callable[[], None]:
 
     Returns:
         A function that removes it again; calling that twice does nothing.
+
+    Raises:
+        TypeError: When it cannot be called, or is a coroutine function, which nobody would await.
     """
+    given: object = handler
+    if not callable(given) or inspect.iscoroutinefunction(given):
+        raise TypeError(
+            f"on_event takes a plain function of one record, not {type(handler).__name__} "
+            f"{handler!r:.60}; a handler is called, not awaited."
+        )
     global handlers  # noqa: PLW0603 - one list of handlers a process, swapped whole so that emit needs no lock
     with lock:
         handlers = (*handlers, handler)

@@ -8,18 +8,17 @@ first use, never at import, and again after `reset_configuration()`.
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import difflib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import ConfigurationError, ConfigurationWarning
+from llmcache.modes import mode_in_context
 from llmcache.notices import notice
 from llmcache.spellings import SPELLINGS, Mode, TimeToLive
 
@@ -28,11 +27,8 @@ __all__ = [
     "Settings",
     "configure",
     "current",
-    "disabled",
     "generation",
     "layer",
-    "mode",
-    "mode_in_context",
     "reset_configuration",
     "resolve",
     "sources",
@@ -198,9 +194,6 @@ class Configuration:
 
 configuration: Configuration = Configuration()
 os.register_at_fork(after_in_child=lambda: setattr(configuration, "lock", threading.RLock()))
-chosen_mode: contextvars.ContextVar[Mode | None] = contextvars.ContextVar(
-    "llmcache.mode", default=None
-)
 
 
 def configure(**settings: Any) -> None:
@@ -247,7 +240,7 @@ def resolve(*layers: Layer) -> Settings:
 
 def current() -> Settings:
     """The settings of a call that no decorator and no `cache_with` says anything about."""
-    selected = chosen_mode.get()
+    selected = mode_in_context()
     return resolve() if selected is None else resolve({"mode": selected})
 
 
@@ -261,38 +254,6 @@ def sources() -> dict[str, str]:
     found = dict.fromkeys(NAMES, "default")
     found |= {name: f"environment {PREFIX}{name.upper()}" for name in environment}
     found |= dict.fromkeys(configured, "configure")
-    if chosen_mode.get() is not None:
+    if mode_in_context() is not None:
         found["mode"] = "mode()"
     return found
-
-
-def mode_in_context() -> Mode | None:
-    """The mode of the innermost `mode()` block of this thread and task, or None outside any."""
-    return chosen_mode.get()
-
-
-@contextlib.contextmanager
-def mode(selected: Mode | str) -> Iterator[None]:
-    """Choose what the cache does for the calls of this thread and task made inside.
-
-    A new thread does not inherit it; for a whole process use `configure(mode=...)`.
-
-    Args:
-        selected: `"on"`; `"off"`: the functions run as if they were not decorated;
-            `"refresh"`: call, and store over what is there; `"readonly"`: serve hits, store
-            nothing; `"offline"`: serve whatever is stored, expired or not, and raise
-            `CacheMissError` instead of calling.
-
-    Raises:
-        ConfigurationError: For another word.
-    """
-    token = chosen_mode.set(layer({"mode": selected})["mode"])
-    try:
-        yield
-    finally:
-        chosen_mode.reset(token)
-
-
-def disabled() -> contextlib.AbstractContextManager[None]:
-    """The same as `mode("off")`: calls run uncached, and concurrent ones are not shared."""
-    return mode(Mode.OFF)

@@ -24,9 +24,10 @@ from llmcache.events import listened
 from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
 from llmcache.ledger import account_of
+from llmcache.modes import mode_in_context
 from llmcache.previews import previews, unkeyed_beside
 from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
-from llmcache.settings import Mode, Settings, generation, mode_in_context, resolve, sources
+from llmcache.settings import Mode, Settings, generation, resolve, sources
 from llmcache.store import in_worker, store_of
 from llmcache.tally import Tally
 

@@ -25,7 +25,8 @@ from llmcache.events import BackendFailure, Event, Hit, Miss
 from llmcache.events import Store as Stored
 from llmcache.integrations.clients import cached_client
 from llmcache.lookup import Fresh, judge, lifetime
-from llmcache.settings import Mode, Settings, layer, mode_in_context, resolve
+from llmcache.modes import mode_in_context
+from llmcache.settings import Mode, Settings, layer, resolve
 from llmcache.store import Failed, Store, store_of
 from llmcache.subject import backend_of, digest_secret
 from llmcache.tally import CacheInfo, Tally

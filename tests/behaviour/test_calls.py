@@ -85,6 +85,12 @@ def test_a_failing_handler_fails_no_call(made):
         remove()
 
 
+@pytest.mark.parametrize("handler", [3, None, "print", asyncio.sleep])
+def test_what_cannot_be_called_at_once_is_no_handler(handler):
+    with pytest.raises(TypeError, match="plain function"):
+        on_event(handler)
+
+
 def test_an_exception_reaches_the_caller_unchanged_and_is_never_stored(made, model):
     ask = made()
     model.error = KeyError("as it was")

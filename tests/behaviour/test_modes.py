@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 
 import pytest
@@ -107,6 +108,58 @@ def test_a_mode_ends_with_its_block_and_the_inner_one_counts(made):
             assert [ask("a").number, ask("a").number] == [2, 2]
         assert ask("a").number == 3
     assert ask("a").number == 2
+
+
+def test_one_block_may_be_entered_again_inside_itself_and_in_threads(made):
+    ask = made()
+    ask("a")
+    off = llmcache.mode("off")
+    both = threading.Barrier(2)
+    found = []
+
+    def enter() -> None:
+        with off:
+            both.wait(60)
+            found.append(ask("a").number > 1)
+        both.wait(60)
+        found.append(ask("a").number == 1)
+
+    for _ in range(2):
+        with off, llmcache.mode("on"):
+            with off:
+                assert ask("a").number > 1
+            assert ask("a").number == 1
+        assert ask("a").number == 1
+    threads = [threading.Thread(target=enter) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 4
+
+
+def test_a_block_ends_also_where_it_was_entered_in_another_context(made):
+    ask = made()
+    ask("a")
+    off = llmcache.mode("off")
+    contextvars.copy_context().run(off.__enter__)
+    off.__exit__(None, None, None)
+    assert ask("a").number == 1
+
+
+def test_a_block_decorates_a_function_but_nothing_that_runs_after_its_call(made):
+    ask = made()
+
+    @llmcache.disabled()
+    def ask_afresh() -> int:
+        return int(ask("a").number)
+
+    assert [ask_afresh(), ask_afresh()] == [1, 2]
+
+    async def later() -> None: ...
+
+    with pytest.raises(TypeError, match="cache_with"):
+        llmcache.disabled()(later)
 
 
 def test_a_mode_does_not_reach_another_thread(made):
