@@ -12,7 +12,6 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import pydantic
 from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 
@@ -48,6 +47,21 @@ from llmcache.codecs.state import (
 __all__ = ["Regular"]
 
 
+def options() -> dict[str, Any]:
+    """How pydantic-core is kept from putting the validators of the classes in place of ours.
+
+    Empty where it cannot be told, as before pydantic 2.13: instances are put together here then.
+    """
+    try:
+        SchemaValidator({"type": "any"}, None, _use_prebuilt=False)
+    except TypeError:
+        return {}
+    return {"_use_prebuilt": False}
+
+
+OPTIONS = options()
+
+
 def is_regular(kind: type[BaseModel]) -> bool:
     """Whether an instance can be all that its fields are, and is made without code of its class."""
     if not kind.__pydantic_complete__:
@@ -65,7 +79,7 @@ class ModelLayout:
 
     def __init__(self, kind: type[BaseModel], number: int) -> None:
         self.kind = kind
-        self.reference = str(number)
+        self.reference: str = str(number)
         self.extra = Form.EMPTY if kind.model_config.get("extra") == "allow" else Form.NOTHING
         self.fields: list[Field] = []
         self.names: tuple[str, ...] = tuple(kind.model_fields)
@@ -90,7 +104,19 @@ class ModelLayout:
             "fields": {field.name: field.schema for field in self.fields},
             "extra_behavior": "allow" if self.extra else "ignore",
         }
-        return {"type": "model", "cls": self.kind, "schema": fields, "ref": self.reference}
+        if OPTIONS:
+            return {"type": "model", "cls": self.kind, "schema": fields, "ref": self.reference}
+        put = {"type": "no-info", "function": self.put_together}
+        return {"type": "function-after", "function": put, "schema": fields, "ref": self.reference}
+
+    def put_together(self, parts: tuple[Any, Any, Any]) -> Any:
+        """An instance, made as pydantic-core makes it."""
+        made: Any = object.__new__(self.kind)
+        for slot, part in zip(
+            (MODEL_DICT, EXTRA, FIELDS_SET, PRIVATE), (*parts, None), strict=True
+        ):
+            slot.__set__(made, part)
+        return made
 
     def write(self, value: Any) -> dict[str, Any]:
         """As that of a layout."""
@@ -120,14 +146,14 @@ class Regular:
     """One regular class and all that its fields lead to.
 
     Raises:
-        Irregular: Where the class is not regular, or this pydantic cannot compile a reader.
+        Irregular: Where the class is not regular.
 
     Attributes:
         digest: What tells its layout from others; it covers the classes of its fields too.
     """
 
     def __init__(self, kind: type) -> None:
-        if OPTIONS is None or not issubclass(kind, BaseModel) or not is_regular(kind):
+        if not issubclass(kind, BaseModel) or not is_regular(kind):
             raise Irregular
         self.models: dict[type, ModelLayout] = {}
         self.enums: set[type] = set()
@@ -203,20 +229,4 @@ class Regular:
             "schema": {"type": "list", "items_schema": root} if of_list else root,
             "definitions": [model.schema for model in self.models.values()],
         }
-        return SchemaValidator(schema, None, **(OPTIONS or {})).validate_json
-
-
-def options() -> dict[str, Any] | None:
-    """How a reader is kept from asking the validators of the classes; None: it cannot be.
-
-    From pydantic 2.11 on they are put in place of what a schema says; later it can be told not to.
-    """
-    try:
-        SchemaValidator({"type": "any"}, None, _use_prebuilt=False)
-    except TypeError:
-        older = (2, 11)
-        return {} if tuple(map(int, pydantic.VERSION.split(".")[:2])) < older else None
-    return {"_use_prebuilt": False}
-
-
-OPTIONS = options()
+        return SchemaValidator(schema, None, **OPTIONS).validate_json
