@@ -20,7 +20,8 @@ from llmcache.flight import led
 from llmcache.items import Items
 from llmcache.keeping import prepared, prepared_items
 from llmcache.leases import LIFE, POLL_FIRST, Lease, next_pause, renewals
-from llmcache.lookup import Fresh
+from llmcache.lookup import Absent, Expired, Fresh, Outcome
+from llmcache.lookup import Unreadable as UnreadableEntry
 from llmcache.question import (
     Answer,
     KeptParts,
@@ -168,16 +169,28 @@ def take_turn(
         if isinstance(claim, Failed | Raised):
             break
         lease.stands = lease.stands and claim.held is None
-        if not question.anew and isinstance(outcome := outcome_of(question, claim.entry), Fresh):
+        outcome = Absent() if question.anew else outcome_of(question, claim.entry)
+        if isinstance(outcome, Fresh):
             found = readable(question, outcome.entry, waited=waited > 0)
             lease.stands = False
             return Turn(claim.epoch) if found is None else found
+        question.reason = why_missed(outcome)
         if claim.held is None or (limit is not None and waited >= limit):
             return Turn(claim.epoch)
         claim = yield Pause(pause)
         waited, pause = waited + pause, next_pause(pause)
         question.patience = patience  # following a live leader is not storage that holds us up
     return unclaimed(question, claim)
+
+
+def why_missed(outcome: Outcome) -> str:
+    """The reason of a miss, where it is not simply that nothing is there."""
+    match outcome:
+        case Expired():
+            return "expired"
+        case UnreadableEntry(reason):
+            return f"unreadable: {reason}"
+    return ""
 
 
 def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
@@ -197,7 +210,8 @@ def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
     try:
         data = restore(question, entry)
         return Found(entry, data, revive(question, data), waited)
-    except Unreadable:
+    except Unreadable as error:
+        question.reason = f"unreadable: {error.reason}"
         return None
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from llmcache.backends.base import Entry, Nothing
 from llmcache.question import Question
+from llmcache.settings import Mode
 from llmcache.store import Failed
 
 __all__ = ["alook", "every_key", "look"]
 
 
+MOST_ASKED = 10_000
+"""Keys that are remembered as asked, each some 150 bytes; then all are forgotten."""
+
+
 def look(question: Question) -> Entry | Nothing | Failed | None:
-    """What is stored; None where it does not matter."""
-    if question.plan.anew:
+    """What is stored; None where it does not matter, or the claim will look."""
+    if question.plan.anew or claim_looks(question):
         return None
     found = question.plan.store.get(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
@@ -21,13 +26,31 @@ def look(question: Question) -> Entry | Nothing | Failed | None:
 
 async def alook(question: Question) -> Entry | Nothing | Failed | None:
     """As `look`, async."""
-    if question.plan.anew:
+    if question.plan.anew or claim_looks(question):
         return None
     found = await question.plan.store.aget(question.key)
     if found is Nothing.ABSENT and len(question.plan.keying) > 1:
         aget = question.plan.store.aget
         return rotated(question, [(key, await aget(key)) for key in question.former()])
     return found
+
+
+def claim_looks(question: Question) -> bool:
+    """Whether to go straight to the claim, which looks too: one exchange for a miss, not two.
+
+    On a server, and where this process asks for the first time: a hit by the claim is a hit, but
+    takes the server longer. Not where anything but a fresh entry under today's key is of use.
+    """
+    plan = question.plan
+    asked = plan.store.asked
+    if asked is None or question.key in asked:
+        return False
+    if len(asked) >= MOST_ASKED:
+        asked.clear()
+    asked.add(question.key)
+    settings = plan.settings
+    windows = settings.stale_while_revalidate or settings.stale_if_error
+    return settings.mode is Mode.ON and len(plan.keying) <= 1 and not windows
 
 
 def every_key(question: Question) -> tuple[str, ...]:

@@ -111,6 +111,7 @@ class Question:
         follows: Whether it waits for another caller's call.
         behind: Whether it is computed behind its caller's back, as a refresh that is nobody's call.
         told: Whether the call has been counted: once, whatever comes of it later.
+        reason: Why there was nothing to serve, where the claim was what looked.
     """
 
     plan: Plan
@@ -128,6 +129,7 @@ class Question:
     follows: bool = False
     behind: bool = False
     told: bool = False
+    reason: str = ""
 
     @property
     def seat(self) -> tuple[int, Scope, str, bytes]:

@@ -115,6 +115,8 @@ class Store:
         self.manifests: Manifests | None = able(backend, Manifests)
         native = able(backend, AsyncLeasing)
         self.native: tuple[str, ...] = () if native is None else NATIVE
+        # The keys that were asked for here; None: a claim costs more than a look, as it writes.
+        self.asked: set[str] | None = None if native is None else set()
         self.operations: dict[str, Callable[..., Any]] = {
             "get": backend.get,
             "claim": self.leasing.claim if self.leasing else self.claim_unleased,

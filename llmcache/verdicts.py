@@ -81,7 +81,7 @@ def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
 
 
 def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve | Call:
-    """Decide on what was found; None: nothing was looked for, as in a refresh.
+    """Decide on what was found; None: nothing was looked for, or the claim will look.
 
     Raises:
         CacheMissError: In mode `offline`, when there is nothing to serve.
@@ -89,7 +89,7 @@ def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve
     """
     offline = question.plan.offline
     if found is None:
-        return Call("refresh")
+        return Call("refresh" if question.anew else "absent")
     if isinstance(found, Failed):
         if not offline:
             report(question, found)
@@ -163,9 +163,13 @@ def for_caller(question: Question, call: Call, answer: Answer) -> Any:
 def for_leader(question: Question, call: Call, answer: Answer) -> Any:
     """The value for the caller whose call it was."""
     if answer.found is None:
-        tell(question, Miss, answer.usage, seconds=answer.seconds, reason=call.reason)
+        reason = question.reason or call.reason
+        tell(question, Miss, answer.usage, seconds=answer.seconds, reason=reason)
+    elif answer.waited:
+        tell(question, Wait, answer.found)
     else:
-        tell(question, Wait if answer.waited else Hit, answer.found)
+        age = question.plan.settings.clock.time() - answer.found.created
+        tell(question, Hit, answer.found, age=max(0.0, age))
     return answer.value
 
 

@@ -118,14 +118,15 @@ class Copies:
         return None if copy is None or self.outdated(seen) else copy
 
     async def afind(self, key: str) -> Entry | None:
-        """As `find`, async; the first in each thread finds nothing.
+        """As `find`, async; where there are news, the first in each thread finds nothing.
 
         So that the far side is asked first by its own `aget`, which may wait for what has to be
         opened for this thread, where `invalidations` would hold up the loop.
         """
         if not getattr(self.asked, "here", False):
             self.asked.here = True
-            return None
+            if self.news is not None:
+                return None
         seen = self.seen
         copy = self.counted(key, await self.near.aget(key))
         if copy is not None and self.outdated(seen):
