@@ -99,7 +99,6 @@ def test_a_hit_of_what_was_asked_before_is_a_get_or_nothing(
     ask("again")
     near = backend.description.startswith("memory")
     assert commands(server, lambda: ask("again")) == ([] if near else ["get"])
-<<<<<<< HEAD
 
 
 def test_the_reason_of_a_miss_is_known_where_the_claim_found_it(
@@ -115,5 +114,3 @@ def test_the_reason_of_a_miss_is_known_where_the_claim_found_it(
         later.cache_with(ttl=1e-6)("question")
     reasons = [call.reason for call in calls if type(call).__name__ == "Miss"]
     assert reasons == ["unreadable: its checksum does not match", "expired"]
-=======
->>>>>>> 2b016f4 (wip)
