@@ -1,0 +1,171 @@
+"""The facts of a client, word by word: they are in keys, so that none may change unnoticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anthropic
+import instructor
+import openai
+import pytest
+
+from llmcache.keys.clients import client_facts
+
+OPENAI = ("class", "OpenAI")
+PUBLIC = ("base url", "https://api.openai.com/v1")
+
+
+def raw(**options: Any) -> openai.OpenAI:
+    return openai.OpenAI(**{"api_key": "sk-one", **options})
+
+
+CLIENTS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
+    "plain": (raw(), (PUBLIC, OPENAI)),
+    "async": (openai.AsyncOpenAI(api_key="sk"), (PUBLIC, OPENAI)),
+    "server of one's own": (
+        raw(base_url="http://LOCALHOST:8000/v1/"),
+        (("base url", "http://localhost:8000/v1"), OPENAI),
+    ),
+    "address with user, known port and query": (
+        raw(base_url="https://u:p@h.example:443/v1?route=b&key=c"),
+        (("base url", "https://h.example/v1"), OPENAI, ("query route", "'b'")),
+    ),
+    "organization and project": (
+        raw(organization="org", project="pro"),
+        (PUBLIC, OPENAI, ("organization", "org"), ("project", "pro")),
+    ),
+    "headers": (
+        raw(default_headers={"OpenAI-Organization": "o", "X-Trace": "1"}, organization="x"),
+        (PUBLIC, OPENAI, ("organization", "o")),
+    ),
+    "query": (
+        raw(default_query={"api-version": "1", "route": "a", "token": "s"}),
+        (("api version", "1"), PUBLIC, OPENAI, ("query route", "'a'")),
+    ),
+    "resource": (raw().chat.completions, (PUBLIC, OPENAI, ("resource", "Completions"))),
+    "Anthropic": (
+        anthropic.Anthropic(api_key="sk", default_headers={"anthropic-beta": "b"}),
+        (("base url", "https://api.anthropic.com"), ("beta", "b"), ("class", "Anthropic")),
+    ),
+    "Azure": (
+        openai.AzureOpenAI(
+            azure_endpoint="https://a.example", api_version="1", api_key="s", azure_deployment="d"
+        ),
+        (
+            ("api version", "1"),
+            ("base url", "https://a.example/openai/deployments/d"),
+            ("class", "AzureOpenAI"),
+            ("deployment", "d"),
+        ),
+    ),
+    "Instructor with defaults": (
+        instructor.from_openai(raw(), model="m", temperature=0.5, max_retries=4),
+        (
+            PUBLIC,
+            OPENAI,
+            ("default temperature", "0.5"),
+            ("mode", "tool_call"),
+            ("model", "m"),
+            ("provider", "openai"),
+        ),
+    ),
+    "Instructor by a string": (
+        instructor.from_provider("openai/gpt-4o-mini", api_key="sk"),
+        (
+            PUBLIC,
+            OPENAI,
+            ("mode", "tool_call"),
+            ("model", "gpt-4o-mini"),
+            ("provider", "openai"),
+        ),
+    ),
+    "Instructor on Anthropic": (
+        instructor.from_anthropic(anthropic.Anthropic(api_key="sk")),
+        (
+            ("base url", "https://api.anthropic.com"),
+            ("class", "Anthropic"),
+            ("mode", "tool_call"),
+            ("model", ""),
+            ("provider", "anthropic"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("client", "facts"), CLIENTS.values(), ids=CLIENTS)
+def test_a_client_has_these_facts_and_no_others(
+    client: Any, facts: tuple[tuple[str, str], ...]
+) -> None:
+    assert client_facts(client) == facts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api_key",
+        "auth_token",
+        "azure_ad_token",
+        "timeout",
+        "max_retries",
+        "extra_headers",
+        "default_headers",
+        "http_client",
+        "cache",
+        "cache_ttl",
+        "context",
+        "hooks",
+        "user",
+        "metadata",
+    ],
+)
+def test_a_default_of_instructor_that_changes_no_answer_does_not_count(name: str) -> None:
+    client = instructor.from_openai(raw())
+    client.kwargs[name] = "given"
+    assert client_facts(client) == client_facts(instructor.from_openai(raw()))
+
+
+def of_module(module: str, name: str, **attributes: str) -> Any:
+    """An object of a class of that name, as an SDK that is not installed would make it."""
+    return type(name, (), {"__module__": module, **attributes})()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("organization", "organization"),
+        ("project", "project"),
+        ("_api_version", "api version"),
+        ("_azure_deployment", "deployment"),
+        ("aws_region", "region"),
+        ("region", "region"),
+        ("project_id", "project"),
+        ("workspace_id", "workspace"),
+    ],
+)
+def test_what_a_client_of_a_known_sdk_is_made_with_counts(attribute: str, name: str) -> None:
+    client = of_module("anthropic", "CloudClient", **{attribute: "here"})
+    facts = client_facts(client)
+    assert facts is not None
+    assert set(facts) == {("base url", ""), ("class", "CloudClient"), (name, "here")}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("groq._client", "Groq"),
+        ("mistralai.sdk", "Mistral"),
+        ("cohere.client", "Client"),
+        ("cerebras.cloud.sdk", "Cerebras"),
+        ("fireworks.client", "Client"),
+        ("writerai", "WriterClient"),
+        ("google.genai.client", "Client"),
+    ],
+)
+def test_a_client_of_another_sdk_counts_by_class_and_address(module: str, name: str) -> None:
+    client = of_module(module, f"Async{name}", base_url="https://API.example:8443/v2/")
+    assert client_facts(client) == (("base url", "https://api.example:8443/v2"), ("class", name))
+
+
+@pytest.mark.parametrize("module", ["groqs", "app.groq", "vertexai"])
+def test_a_class_of_another_package_is_no_client(module: str) -> None:
+    assert client_facts(of_module(module, "Client")) is None
