@@ -100,6 +100,49 @@ def test_one_write_removes_two_hundred_entries_at_most(path: Path, clock: Manual
         assert backend.prune() == 801 - 10
 
 
+@pytest.mark.parametrize("later", [1, 90])
+def test_who_was_stored_again_or_used_goes_after_those_who_were_not(
+    path: Path, clock: ManualClock, later: float
+) -> None:
+    with SQLiteBackend(path, max_entries=5, clock=clock) as backend:
+        for number in range(5):
+            clock.advance(1)
+            backend.put(key_of(number), entry_at(clock))
+        clock.advance(later)
+        backend.get(key_of(1))
+        clock.advance(1)
+        backend.put(key_of(0), entry_at(clock, b"again"))
+        for number in range(5, 8):
+            clock.advance(1)
+            backend.put(key_of(number), entry_at(clock))
+        assert [listed.key for listed in backend.entries()][-1] == key_of(0 if later < 60 else 1)
+        kept = [isinstance(backend.get(key_of(number)), Entry) for number in range(8)]
+    assert kept == [True, True, False, False, False, True, True, True]
+
+
+def test_what_has_expired_goes_before_anything_that_lives(path: Path, clock: ManualClock) -> None:
+    with SQLiteBackend(path, max_entries=10, clock=clock) as backend:
+        for number in range(10):
+            backend.put(key_of(number), entry_at(clock, ttl=10 if number >= 5 else None))
+        clock.advance(11)
+        for number in range(10, 13):
+            backend.put(key_of(number), entry_at(clock))
+        kept = [isinstance(backend.get(key_of(number)), Entry) for number in range(13)]
+    assert kept == [True] * 5 + [False] * 5 + [True] * 3
+
+
+def test_entries_that_are_older_than_others_when_they_come_take_their_place_in_the_order(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    backend.put_many({key_of(number): entry_at(clock) for number in range(50)})
+    old = entry_at(clock)._replace(created=clock.time() - 86_400)
+    backend.put_many({key_of(number): old for number in range(50, 100)})
+    assert backend.count() == 100
+    listed = [int(listed.key, 16) for listed in backend.entries()]
+    assert listed[:50] == list(range(49, -1, -1))
+    assert sorted(listed[50:]) == list(range(50, 100))
+
+
 def test_an_entry_larger_than_the_store_is_refused_and_costs_nothing(
     path: Path, clock: ManualClock
 ) -> None:

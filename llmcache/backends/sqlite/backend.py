@@ -91,7 +91,9 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     def get(self, key: str) -> Entry | Nothing:
         """As `Backend.get`; counts as a use, which is written down within about a minute."""
-        found = self.sessions.read("get", self.steps.get, key)
+        found = self.sessions.attempt(self.steps.get, key)
+        if found is UNDONE:
+            found = self.sessions.perform("get", self.steps.get, key)
         if self.steps.usage.overdue:
             self.write_usage(0.0)
         return found

@@ -42,7 +42,7 @@ TOLERATED = 1.1
 LOG_PART = 0.04
 SMALLEST_FILE = 24
 SMALLEST_LOG = 8
-LARGEST_LOG = 4000
+LARGEST_LOG = 2000
 
 
 @dataclass(frozen=True, slots=True)
