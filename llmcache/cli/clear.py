@@ -10,6 +10,7 @@ import click
 
 from llmcache.cli.filters import Filter, filter_options
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 
 if TYPE_CHECKING:
     from llmcache.backends.base import Backend, Scope
@@ -37,8 +38,6 @@ def clear(  # noqa: PLR0913 - one parameter an option
 
     It wants a filter or --all, and --yes where nobody can be asked.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
 
     refuse_unclear(wanted, everything=everything, sure=dry_run or yes)
@@ -54,7 +53,7 @@ def clear(  # noqa: PLR0913 - one parameter an option
             f"{scope.namespace}:{scope.function}": count for scope, count in doomed.items()
         }
         told = {"found": doomed.total(), "cleared": gone, "functions": functions}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json(told)
     elif why_nothing is not None:
         click.echo(why_nothing, err=True)
     elif dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llmcache.cli.options import backend_option, json_option
-from llmcache.cli.tables import print_table
+from llmcache.cli.printing import print_json, print_table
 
 __all__ = ["config"]
 
@@ -15,14 +15,12 @@ __all__ = ["config"]
 @json_option
 def config(backend: str | None, *, as_json: bool) -> None:
     """Print each setting in effect, and where it comes from; secrets are masked."""
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.effective import effective  # noqa: PLC0415 - as above
 
     found = effective(backend)
     if as_json:
         settings = {each.name: {"value": each.value, "source": each.source} for each in found}
-        click.echo(json.dumps(settings, indent=2, ensure_ascii=False))
+        print_json(settings)
         return
     rows = [(each.name, each.shown, each.source) for each in found]
     print_table(("setting", "value", "from"), rows)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json, print_table
 from llmcache.cli.problems import FOUND_A_PROBLEM, in_one_line
 from llmcache.cli.progress import progress
-from llmcache.cli.tables import print_table
 
 if TYPE_CHECKING:
     from llmcache.demo.passes import Demonstration, Pass
@@ -53,7 +53,7 @@ def demo(  # noqa: PLR0913 - one parameter an option
     if backend is not None:
         configure(backend=backend)
     shown = demonstrated(provider or "loopback", model, fresh=fresh)
-    print_json(shown) if as_json else print_tables(shown)
+    print_facts(shown) if as_json else print_tables(shown)
     if not shown.all_hits:
         ctx.exit(FOUND_A_PROBLEM)
 
@@ -80,8 +80,7 @@ def demonstrated(provider: ProviderName, model: str | None, *, fresh: bool) -> D
             raise click.ClickException(f"{provider} gave no answer: {told}") from None
 
 
-def print_json(shown: Demonstration) -> None:
-    import json  # noqa: PLC0415 - not for `--help`
+def print_facts(shown: Demonstration) -> None:
     from dataclasses import asdict  # noqa: PLC0415 - as above
 
     from llmcache.cli.stores import file_of  # noqa: PLC0415 - as above
@@ -98,7 +97,7 @@ def print_json(shown: Demonstration) -> None:
         "file": None if file is None else str(file),
         "invoices": answers,
     }
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    print_json(told)
 
 
 def print_tables(shown: Demonstration) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 from llmcache.cli.problems import FOUND_A_PROBLEM
 
 if TYPE_CHECKING:
@@ -34,14 +35,13 @@ def doctor(ctx: click.Context, backend: str | None, *, as_json: bool) -> None:
     Looks at the installation, the store's file or server, and at what was counted. The worst comes
     first. Exit code 1 where a problem was found; hints are none.
     """
-    import json  # noqa: PLC0415 - not for `--help`
     from dataclasses import asdict  # noqa: PLC0415 - as above
 
     from llmcache.cli.examine import examined  # noqa: PLC0415 - as above
 
     findings = sorted(examined(backend), key=lambda each: list(COLOURS).index(each.grade))
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in findings], indent=2, ensure_ascii=False))
+        print_json([asdict(each) for each in findings])
     else:
         print_findings(findings)
     if any(each.grade == "problem" for each in findings):

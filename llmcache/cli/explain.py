@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 from llmcache.cli.problems import Unusable
 
 __all__ = ["explain"]
@@ -48,14 +49,15 @@ def print_last(last: int, backend: str | None, *, as_json: bool) -> None:
 
     from llmcache.cli.missed import explained  # noqa: PLC0415 - as above
     from llmcache.cli.reading import misses_of  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import opened  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
 
     with opened(backend) as store:
+        why_nothing = absence(store)
         found = explained(store, misses_of(store, last))
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
+        print_json([asdict(each) for each in found])
     elif not found:
-        click.echo("No misses were counted yet.", err=True)
+        click.echo(why_nothing or "No misses were counted yet.", err=True)
     for each in () if as_json else found:
         click.echo(str(each))
 
@@ -77,7 +79,7 @@ def print_call(function: str, arguments: str, backend: str | None, *, as_json: b
     except TypeError as error:
         raise Unusable(f"{function} cannot be called like that: {error}") from None
     if as_json:
-        click.echo(json.dumps(asdict(explanation), indent=2, ensure_ascii=False))
+        print_json(asdict(explanation))
     else:
         click.echo(str(explanation))
 
@@ -118,8 +120,12 @@ def named(function: str) -> Any:
         found: Any = __import__(module_name, fromlist=["*"])
         for name in path.split("."):
             found = getattr(found, name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"{function} is not to be had: {error}") from None
+    except (AttributeError, ValueError) as error:
+        raise click.UsageError(f"There is no {function}: {error}.") from None
+    except Exception as error:  # noqa: BLE001 - whatever the user's module raises
+        hint = "Run this where your program starts, with what it needs."
+        what = f"{module_name} cannot be imported: {type(error).__name__}: {error}."
+        raise click.UsageError(f"{what} {hint}") from None
     if not hasattr(found, "cache_explain"):
         raise click.UsageError(f"{function} is not decorated with cached_structured.")
     return found

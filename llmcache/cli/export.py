@@ -15,6 +15,7 @@ import click
 
 from llmcache.cli.filters import Filter, filter_options
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 from llmcache.cli.problems import store_in_trouble
 
 __all__ = ["export_", "import_"]
@@ -77,8 +78,6 @@ def import_(file: str, backend: str | None, *, as_json: bool) -> None:
     All lines are checked first; where one is bad nothing is stored, and the exit code is 1. What
     the store has in a newer version stays as it is.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.exporting import bring_in, verify  # noqa: PLC0415 - as above
     from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
     from llmcache.cli.records import BadRecord  # noqa: PLC0415 - as above
@@ -92,7 +91,7 @@ def import_(file: str, backend: str | None, *, as_json: bool) -> None:
         with progress(count, "importing") as advance:
             done = bring_in(store, source, now(), advance)
     if as_json:
-        click.echo(json.dumps(asdict(done)))
+        print_json(asdict(done))
         return
     left = f", {done.older:,} not newer than what is stored" if done.older else ""
     left += f", {done.ended:,} expired" if done.ended else ""

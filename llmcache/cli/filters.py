@@ -20,6 +20,9 @@ __all__ = ["Filter", "age_of", "filter_options", "is_over", "length"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+NAMELESS = "it"  # as click says of which option it speaks
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """What entries must be like; what is None or False leaves all in.
@@ -80,17 +83,17 @@ def is_over(expires: Any, now: float) -> bool:
 def length(value: str) -> float:
     """A duration, in any spelling that `ttl` takes, in seconds."""
     try:
-        return parse_duration(value, name="it")
+        return parse_duration(value, name=NAMELESS)
     except ConfigurationError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(str(error).removeprefix(f"{NAMELESS}=")) from None
 
 
 def size(value: str) -> int:
     """A size, such as `500kB`, in bytes."""
     try:
-        return parse_size(value, name="it")
+        return parse_size(value, name=NAMELESS)
     except ConfigurationError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(str(error).removeprefix(f"{NAMELESS}=")) from None
 
 
 OPTIONS = (

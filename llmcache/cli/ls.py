@@ -42,7 +42,7 @@ def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> Non
         why_nothing = absence(store)
         found = lines_of(store, wanted)
         if as_json:
-            print_json(facts(each) for each in (islice(found, limit) if limit else found))
+            print_lines(facts(each) for each in (islice(found, limit) if limit else found))
             return
         if why_nothing is not None:
             click.echo(why_nothing, err=True)
@@ -54,13 +54,13 @@ def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> Non
             click.echo(f"The newest {shown} are shown; --limit 0 shows all.", err=True)
 
 
-def print_json(lines: Iterable[dict[str, Any]]) -> None:
+def print_lines(lines: Iterable[dict[str, Any]]) -> None:
     """One array, a line an entry, however many there are."""
     import json  # noqa: PLC0415 - not for `--help`
 
     before = "["
     for line in lines:
-        click.echo(f"{before}\n{json.dumps(line, ensure_ascii=False)}", nl=False)
+        click.echo(f"{before}\n{json.dumps(line)}", nl=False)
         before = ","
     click.echo("[]" if before == "[" else "\n]")
 
@@ -89,7 +89,7 @@ def facts(listed: Listed) -> dict[str, Any]:
 
 def print_pages(lines: Iterator[Listed], moment: float) -> int:
     """Tables of up to `PAGE` lines; how many lines in all."""
-    from llmcache.cli.tables import print_table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.printing import print_table  # noqa: PLC0415 - not for `--help`
 
     shown = 0
     while page := [row(each, moment) for each in islice(lines, PAGE)]:

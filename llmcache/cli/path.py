@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 from llmcache.cli.problems import FOUND_A_PROBLEM
 
 __all__ = ["path"]
@@ -19,14 +20,12 @@ def path(ctx: click.Context, backend: str | None, *, as_json: bool) -> None:
 
     Exit code 1 where the backend keeps no file.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.stores import file_of, opened  # noqa: PLC0415 - as above
 
     with opened(backend) as store:
         found, where = file_of(store), store.description
     if as_json:
-        click.echo(json.dumps({"backend": where, "file": None if found is None else str(found)}))
+        print_json({"backend": where, "file": None if found is None else str(found)})
     elif found is not None:
         click.echo(found)
     else:

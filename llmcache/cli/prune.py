@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 
 __all__ = ["prune"]
 
@@ -17,8 +18,6 @@ def prune(backend: str | None, *, as_json: bool) -> None:
 
     Writing does this too, in small steps. On a server nothing is done: it removes by itself.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.backends.base import Pruning, Sizing, able  # noqa: PLC0415 - as above
     from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
     from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
@@ -32,7 +31,7 @@ def prune(backend: str | None, *, as_json: bool) -> None:
         freed = before - sizing.size() if sizing else 0
         where = store.description
     if as_json:
-        click.echo(json.dumps({"removed": removed, "freed": freed}))
+        print_json({"removed": removed, "freed": freed})
     elif pruning is None:
         click.echo(why_nothing or f"{where} removes by itself what has expired.", err=True)
     else:

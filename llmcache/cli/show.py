@@ -9,6 +9,7 @@ import click
 from llmcache.cli.filters import Filter
 from llmcache.cli.ls import SHOWN_KEY, facts
 from llmcache.cli.options import backend_option, json_option
+from llmcache.cli.printing import print_json
 from llmcache.cli.problems import FOUND_A_PROBLEM
 
 if TYPE_CHECKING:
@@ -30,14 +31,12 @@ def show(ctx: click.Context, key: str, backend: str | None, *, as_json: bool) ->
     KEY is what `ls` lists, or its first digits. Exit code 1 where no entry, or more than one,
     begins like that, and where the answer cannot be read.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.stores import opened  # noqa: PLC0415 - as above
 
     with opened(backend) as store:
         told = described(store, found(store, key.lower()))
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         print_entry(told)
     if "unreadable" in told:
@@ -97,10 +96,8 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
 
 def print_entry(told: dict[str, Any]) -> None:
     """For people: a line a fact, what was asked where that was kept, the answer, the parts."""
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
-    from llmcache.cli.tables import printable  # noqa: PLC0415 - as above
+    from llmcache.cli.printing import printable  # noqa: PLC0415 - as above
 
     apart = ("parts", "previews", "unkeyed", "answer", "unreadable")
     in_words = {"size": in_size(told["size"]), "seconds": f"{told['seconds']:.3f}"}
@@ -116,7 +113,7 @@ def print_entry(told: dict[str, Any]) -> None:
         click.secho(f"\nThe answer cannot be read: {told['unreadable']}.", fg="yellow")
     else:
         click.secho("\nThe answer", bold=True)
-        click.echo(json.dumps(told["answer"], indent=2, ensure_ascii=False))
+        print_json(told["answer"])
     click.secho("\nThe key is made of", bold=True)
     for name, digest in told["parts"].items():
         click.echo(f"  {digest}  {name}")

@@ -10,6 +10,7 @@ import click
 
 from llmcache.cli.filters import length
 from llmcache.cli.options import Command, backend_option, json_option
+from llmcache.cli.printing import print_json
 
 if TYPE_CHECKING:
     from llmcache.cli.figures import Figures
@@ -58,8 +59,6 @@ def stats(
     Processes write it every few seconds. Money is reckoned now, from the tokens: by --prices, else
     by genai-prices (extra `prices`). Where neither knows a model, only its tokens are shown.
     """
-    import json  # noqa: PLC0415 - not for `--help`
-
     from llmcache.cli.figures import by, reasons, total  # noqa: PLC0415 - as above
     from llmcache.cli.prices import costs  # noqa: PLC0415 - as above
     from llmcache.cli.reading import counts_of  # noqa: PLC0415 - as above
@@ -75,7 +74,7 @@ def stats(
         facts = {name: figures.facts() for name, figures in groups.items()}
         why = {outcome: dict(found) for outcome, found in told.items()}
         shown = {"by": kind, "groups": facts, "total": whole.facts(), "reasons": why}
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_json(shown)
     elif not counts:
         click.echo(why_nothing or "Nothing was counted yet.", err=True)
     else:
@@ -85,7 +84,7 @@ def stats(
 
 def print_figures(kind: str, groups: dict[str, Figures], whole: Figures) -> None:
     """Two tables: the calls, and what they took."""
-    from llmcache.cli.tables import print_table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.printing import print_table  # noqa: PLC0415 - not for `--help`
 
     lines = {name or "(not known)": figures for name, figures in groups.items()}
     lines |= {"total": whole} if len(lines) > 1 else {}

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 from llmcache.cli import llmcache
 from llmcache.cli.options import colour_wanted
+from llmcache.cli.printing import print_json, table
 from llmcache.cli.problems import plainly
 from llmcache.cli.progress import progress
-from llmcache.cli.tables import table
 from llmcache.errors import BackendUnavailableError, BackendWarning, ConfigurationError
 
 SDKS = ("openai", "anthropic", "instructor", "redis", "rich", "tqdm", "pydantic", "sqlite3")
@@ -149,6 +149,14 @@ def test_a_table_aligns_wide_and_combining_characters() -> None:
         "日本   5  x",
         "e\u0301     50",
     ]
+
+
+def test_json_is_in_ascii_where_the_output_could_not_take_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for text, printed in (("é", '"é"'), ("\ud800", '"\\ud800"')):
+        print_json(text)
+        assert capsys.readouterr().out == f"{printed}\n"
 
 
 def test_progress_is_drawn_on_a_terminal_only(

@@ -325,8 +325,8 @@ def test_explain_says_why_a_call_misses_and_that_another_hits(module: str) -> No
     ("function", "arguments", "text"),
     [
         ("ask", "[]", "is not MODULE:FUNCTION"),
-        ("no_such_module:ask", "[]", "is not to be had"),
-        ("shop_module:none", "[]", "is not to be had"),
+        ("no_such_module:ask", "[]", "cannot be imported"),
+        ("shop_module:none", "[]", "There is no shop_module:none"),
         ("shop_module:plain", "[]", "is not decorated"),
         ("shop_module:ask", "nonsense", "are not JSON"),
         ("shop_module:ask", "3", "neither an array nor an object"),

@@ -1,20 +1,32 @@
-"""Tables: by rich on a terminal where it is installed, aligned columns everywhere else."""
+"""What commands print: JSON, and tables, by rich on a terminal that has it, else in columns."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
 from llmcache.cli.options import colour_wanted
 
-__all__ = ["print_table", "printable", "table"]
+__all__ = ["print_json", "print_table", "printable", "table"]
 
 GAP = "  "
 LEAST_NAME = 12
+
+
+def print_json(value: Any) -> None:
+    """Print JSON: as it reads best, in ASCII where the output could not take that."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def print_table(
