@@ -24,6 +24,7 @@ from llmcache.question import AWAITED, Answer, Question
 from llmcache.streams import AsyncSharedStream, SharedStream
 from llmcache.verdicts import (
     UNDECIDED,
+    Found,
     Serve,
     at_once,
     count_raised,
@@ -56,18 +57,16 @@ def answer(question: Question) -> Any:
         BaseException: Whatever the user's function raises, unchanged.
     """
     try:
-        return answered(question)
+        found = look(question)
+        value = at_once(question, found)
+        return answered(question, found) if value is UNDECIDED else value
     except BaseException as error:
         count_raised(question, error)
         raise
 
 
-def answered(question: Question) -> Any:
-    """As `answer`; a call that raises is not counted yet."""
-    found = look(question)
-    value = at_once(question, found)
-    if value is not UNDECIDED:
-        return value
+def answered(question: Question, found: Found) -> Any:
+    """As `answer`, of what is not served at once; a call that raises is not counted yet."""
     decided = verdict(question, found)
     if isinstance(decided, Serve):
         if decided.refresh:
@@ -132,18 +131,16 @@ def renew(question: Question) -> None:
 async def aanswer(question: Question) -> Any:
     """As `answer`, async."""
     try:
-        return await aanswered(question)
+        found = await alook(question)
+        value = at_once(question, found)
+        return await aanswered(question, found) if value is UNDECIDED else value
     except BaseException as error:
         count_raised(question, error)
         raise
 
 
-async def aanswered(question: Question) -> Any:
+async def aanswered(question: Question, found: Found) -> Any:
     """As `answered`, async."""
-    found = await alook(question)
-    value = at_once(question, found)
-    if value is not UNDECIDED:
-        return value
     decided = verdict(question, found)
     if isinstance(decided, Serve):
         if decided.refresh:

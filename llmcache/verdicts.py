@@ -24,6 +24,7 @@ from llmcache.streams import AsyncSharedStream, SharedStream
 __all__ = [
     "UNDECIDED",
     "Call",
+    "Found",
     "Serve",
     "at_once",
     "count_raised",
@@ -55,9 +56,11 @@ class Undecided(enum.Enum):
 
 
 UNDECIDED = Undecided.UNDECIDED
+Found = Entry | Nothing | Failed | None
+"""What looking gave; None: nothing was looked for, as in a refresh, or the claim will look."""
 
 
-def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
+def at_once(question: Question, found: Found) -> Any:
     """The value of a fresh entry of a call that nobody listens to, counted: most hits.
 
     It makes none of the objects that `verdict` makes, which says the same of such an entry, and
@@ -80,8 +83,8 @@ def at_once(question: Question, found: Entry | Nothing | Failed | None) -> Any:
     return value
 
 
-def verdict(question: Question, found: Entry | Nothing | Failed | None) -> Serve | Call:
-    """Decide on what was found; None: nothing was looked for, or the claim will look.
+def verdict(question: Question, found: Found) -> Serve | Call:
+    """Decide on what was found.
 
     Raises:
         CacheMissError: In mode `offline`, when there is nothing to serve.

@@ -71,8 +71,7 @@ def measure_hits(report: Report, directory: Path, rounds: int) -> None:
     what = "default backend over a memory hit, in bare PRAGMA data_version"
     report.rows.append(Row(what, more / pragma, 2.5, f"{more * 1e6:.3g} µs"))
     more = (found["memory"].median - found["memory, ledger off"].median) * 1e6
-    what = "what the ledger adds to a memory hit, in µs"
-    report.rows.append(Row(what, more, 1, f"{more:.2f} µs"))
+    report.rows.append(Row("what the ledger adds to a memory hit", more, 1, "", unit="µs"))
 
 
 def uncounted(function: Callable[[str], object]) -> Callable[[str], object]:

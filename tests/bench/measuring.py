@@ -6,6 +6,7 @@ import asyncio
 import gc
 import statistics
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
@@ -82,13 +83,18 @@ def calibrated(batch: Batch) -> int:
 
 
 def interleaved(contenders: Mapping[str, Batch], rounds: int) -> dict[str, Figures]:
-    """Measure in turn: A B C, A B C, ... Garbage is collected between rounds."""
+    """Measure in turn: A B C, B C A, ... Garbage is collected between rounds.
+
+    Each round begins with another one, as the first after a collection finds the caches cold.
+    """
     numbers = {name: calibrated(batch) for name, batch in contenders.items()}
     found: dict[str, list[float]] = {name: [] for name in contenders}
+    turn = deque(contenders.items())
     for _ in range(rounds):
         gc.collect()
         gc.disable()
-        for name, batch in contenders.items():
+        for name, batch in turn:
             found[name].append(batch(numbers[name]) / numbers[name])
         gc.enable()
+        turn.rotate(-1)
     return {name: Figures.of(seconds) for name, seconds in found.items()}
