@@ -127,19 +127,17 @@ def nearest(
 def fewest_missing(
     wanted: KeyParts, listed: Iterable[Stored], shared: Mapping[str, Mapping[str, str]]
 ) -> Stored | None:
-    """The entry that lacks the fewest of the wanted digests; looked for as text, not decoded."""
-    parts_wanted = [
+    """The entry that lacks the fewest of the wanted parts; looked for as text, not decoded."""
+    parts_wanted = {
         f'{json.dumps(name, ensure_ascii=False)}:"{digest}"'.encode()
         for name, digest in wanted.call.items()
-    ]
+    }
     apart = {name: distance(wanted.shared, parts) for name, parts in shared.items()}
     best, least = None, len(parts_wanted) + max(apart.values()) + 1
     for entry in listed:
-        missing = apart[entry[2]]
-        if missing < least:
-            parts = entry[1]
-            for part in parts_wanted:
-                missing += part not in parts
+        if apart[entry[2]] < least:
+            lacked = parts_wanted.difference(entry[1][1:-1].split(b","))
+            missing = apart[entry[2]] + len(lacked)
             if missing < least:
                 best, least = entry, missing
     return best

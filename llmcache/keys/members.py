@@ -86,12 +86,12 @@ class Members:
         return True
 
     def whole_class(self, kind: type) -> None:
-        """The schema, the methods and the constants of a project class and its project bases."""
+        """The schema, and methods and constants of a project class, its bases and metaclass."""
         if (id(kind), False) in self.walk.met:
             return
         self.walk.met[id(kind), False] = kind
         self.walk.values.schema(kind, self.walk.reading, self.walk)
-        for base in kind.__mro__:
+        for base in (*kind.__mro__, *type(kind).__mro__):
             if self.walk.project.owns(base.__module__):
                 self.walk.reading.sized.append((base.__dict__, len(base.__dict__)))
                 for name, method in methods_of(base):

@@ -88,6 +88,9 @@ class Objects:
             elif self.is_bound_method(value):
                 yield from self.bound_pieces(label, value, files=files)
             else:
+                code = self.prints.of_class(type(value))
+                if code:
+                    yield f"{label}: code", code
                 yield label, f"{label_of(value)} has no stable form"
 
     def is_bound_method(self, value: Any) -> bool:
