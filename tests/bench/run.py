@@ -19,6 +19,7 @@ from page import write_page
 from remote import measure_redis
 from report import Report, markdown
 from starts import measure_rivals, measure_starts, measure_threads
+from steps import measure_steps
 from stores import measure_growth, measure_misses, measure_puts, measure_sizes, measure_worth
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,7 @@ Part = Callable[[Report, Path, int], None]
 
 PARTS: dict[str, Part] = {
     "hits": measure_hits,
+    "steps": measure_steps,
     "key": measure_key,
     "clients": measure_clients,
     "misses": measure_misses,
