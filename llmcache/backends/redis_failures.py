@@ -21,8 +21,12 @@ def failures_of(kind: type) -> tuple[type[Exception], ...]:
 
 
 def is_reply(error: Exception) -> bool:
-    """Whether the server answered, if with an error; not while it loads, and serves nothing."""
-    return any(base.__name__ == "ResponseError" for base in type(error).__mro__)
+    """Whether the server answered, if with an error; not where it serves nothing to anybody.
+
+    As while it loads, or to one without a password, whose longer commands it takes for nonsense.
+    """
+    replied = any(base.__name__ == "ResponseError" for base in type(error).__mro__)
+    return replied and not str(error).startswith("Protocol error")
 
 
 def is_cut(error: Exception) -> bool:

@@ -199,7 +199,7 @@ async def test_cancelled_calls_leave_no_reply_behind(server: RedisServer) -> Non
 async def test_two_hundred_tasks_meet_a_frozen_server_and_its_return(
     server: RedisServer, clock: ManualClock
 ) -> None:
-    async with RedisBackend(server.url, clock=clock, timeout=0.2) as backend:
+    async with RedisBackend(server.url, clock=clock, timeout=1.0) as backend:
         await backend.aput(KEY, an_entry())
         server.freeze()
         calls = [backend.aget(KEY) for _ in range(200)]
