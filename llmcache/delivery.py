@@ -106,7 +106,10 @@ def deliver(
         return (yield from stream.read())
     except Gone as gone:
         given, question.joins = gone.given, False
-    return (yield from islice(again(question), given, None))
+    anew = again(question)
+    for _ in islice(anew, given):
+        pass
+    return (yield from anew)
 
 
 async def adeliver(

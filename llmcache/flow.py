@@ -9,7 +9,7 @@ one design and no second copy of it to keep in step.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -135,9 +135,19 @@ def computed(question: Question, turn: Turn, lease: Lease) -> Steps:
     return (yield from settle(question, value, turn, lease, seconds))
 
 
+BARE = ("builtins", "itertools")
+"""Where the iterators come from that can do nothing but iterate: `map`, `iter([...])`, `chain`."""
+
+
 def unfinished(value: Any) -> bool:
-    """Whether a function returned a stream or an awaitable instead of a result."""
-    return isinstance(value, Iterator | AsyncIterator) or inspect.isawaitable(value)
+    """Whether a function returned a stream or an awaitable instead of a result.
+
+    An iterator that can do more, such as an open file or an SDK's stream with its response, is no
+    stream: a generator in its place could do less.
+    """
+    if isinstance(value, Generator | AsyncGenerator) or inspect.isawaitable(value):
+        return True
+    return isinstance(value, Iterator) and type(value).__module__ in BARE
 
 
 def limit_of(question: Question, *, follow: bool) -> float | None:
@@ -224,16 +234,22 @@ def give_back(question: Question, lease: Lease) -> Generator[Step, Any, Raised |
     return released if isinstance(released, Raised) else None
 
 
+def spent_by_one(value: Any) -> bool:
+    """Whether it is an iterator, which two callers cannot share."""
+    return isinstance(value, Iterator | AsyncIterator)
+
+
 def settle(question: Question, value: Any, turn: Turn, lease: Lease, seconds: float) -> Steps:
     """Store a result if it is worth keeping and comes back equal; that ends our lease."""
     entry, answer = prepared(question, value, seconds, turn.parts)
     if turn.epoch is None:
-        return answer
+        return answer._replace(outdated=spent_by_one(value))
     if entry is None:
         epoch = yield Ask("epoch", (question.key, question.plan.scope))
         if isinstance(epoch, Raised):
             return epoch
-        return answer._replace(outdated=isinstance(epoch, int) and epoch != turn.epoch)
+        outdated = isinstance(epoch, int) and epoch != turn.epoch
+        return answer._replace(outdated=outdated or spent_by_one(value))
     stored = yield from store(question, entry, turn, lease)
     return stored if isinstance(stored, Raised) else answer._replace(outdated=not stored)
 

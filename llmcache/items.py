@@ -25,7 +25,7 @@ class Items:
     """What a stream has given so far, and how it ended.
 
     Attributes:
-        returned: What a generator returned at its end.
+        returned: What a generator returned at its end, and `ending` that in the codec's bytes.
         ended: No more will come.
         broken: It ended through no fault of its readers: each may ask anew.
         error: What the source raised, for each reader who comes to that point.
@@ -38,6 +38,7 @@ class Items:
         self.plain: list[Any] = []
         self.unstorable: Unstorable | None = None
         self.returned: Any = None
+        self.ending: bytes | None = None
         self.ended = False
         self.broken = False
         self.error: SharedError | None = None
@@ -62,12 +63,17 @@ class Items:
         return self.plain[position]
 
     def close(self, returned: Any) -> None:
-        """The source is exhausted; what is returned beside the items is not kept by any store."""
+        """The source is exhausted; what it returned is kept after its items, unless it is None."""
         self.returned = returned
         if returned is not None and self.unstorable is None:
-            self.unstorable = Unstorable(
-                "the value that the generator returns is not an item", path="return"
-            )
+            try:
+                self.ending = self.codec.dump(returned).data
+            except Unstorable as error:
+                self.unstorable = error
+
+    def give_returned(self) -> Any:
+        """One reader's own copy of what the source returned."""
+        return self.returned if self.ending is None else self.codec.load(self.ending)
 
     def says_end(self, given: int) -> None:
         """Tell a reader who has had all items how it ended; returns where that was well.

@@ -15,7 +15,7 @@ from llmcache.durations import parse_duration
 from llmcache.errors import UncacheableResultWarning
 from llmcache.items import Items
 from llmcache.lookup import lifetime
-from llmcache.question import Answer, KeptParts, Question, Turn
+from llmcache.question import RETURNED, Answer, KeptParts, Question, Turn
 
 __all__ = [
     "entry_of",
@@ -141,6 +141,13 @@ def prepared(
     return entry_of(question, value, framed, own, parts), restored
 
 
+def joined(items: Items, mark: bytes) -> bytes:
+    """A stream as it is stored."""
+    if items.ending is None:
+        return mark + join(items.dumped)
+    return RETURNED + join([*items.dumped, items.ending])
+
+
 def prepared_items(
     question: Question, items: Items, seconds: float, turn: Turn, mark: bytes
 ) -> Entry | None:
@@ -156,7 +163,7 @@ def prepared_items(
     if not worth_keeping(question, items.plain):
         return None
     try:
-        framed = question.plan.framing.pack(mark + join(items.dumped), question.associated)
+        framed = question.plan.framing.pack(joined(items, mark), question.associated)
     except Unstorable as error:
         question.plan.tally.warn_unstored(name, str(error))
         return None

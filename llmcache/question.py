@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ __all__ = [
     "ASYNC_ITEMS",
     "AWAITED",
     "ITEMS",
+    "RETURNED",
     "Answer",
     "KeptParts",
     "Plan",
@@ -46,8 +47,10 @@ class KeptParts(NamedTuple):
 
 ITEMS = b"\0i"
 ASYNC_ITEMS = b"\0I"
+RETURNED = b"\0r"
 AWAITED = b"\0a"
-"""What a function returned where it is not a result: a stream, an async stream, an awaitable.
+"""What a function returned where it is not a result: a stream, an async stream, a stream whose last
+part is what the generator returned, an awaitable.
 
 They stand before the codec's own bytes, which never begin with a NUL.
 """
@@ -243,9 +246,12 @@ def revive(question: Question, data: bytes) -> Any:
     if not data.startswith(b"\0"):
         return question.codec.load(data)
     mark = data[:2]
-    if mark in {ITEMS, ASYNC_ITEMS}:
-        replay = async_copies if (question.mark or mark) == ASYNC_ITEMS else copies
-        return replay(question.codec, split(data[2:]))
+    if mark in {ITEMS, ASYNC_ITEMS, RETURNED}:
+        dumped = split(data[2:])
+        returned = dumped.pop() if mark == RETURNED and dumped else None
+        if (question.mark or mark) == ASYNC_ITEMS:
+            return async_copies(question.codec, dumped)
+        return copies(question.codec, dumped, returned)
     if mark == AWAITED:
         value = question.codec.load(data[2:])
         return value if question.mark == AWAITED else ready(value)
@@ -257,9 +263,13 @@ async def ready(value: Any) -> Any:
     return value
 
 
-def copies(codec: ResultCodec, dumped: Sequence[bytes]) -> Iterator[Any]:
-    """Replay a stored stream."""
-    return (codec.load(data) for data in dumped)
+def copies(
+    codec: ResultCodec, dumped: Sequence[bytes], returned: bytes | None
+) -> Generator[Any, None, Any]:
+    """Replay a stored stream, with what it returned at its end."""
+    for data in dumped:
+        yield codec.load(data)
+    return None if returned is None else codec.load(returned)
 
 
 async def async_copies(codec: ResultCodec, dumped: Sequence[bytes]) -> AsyncIterator[Any]:

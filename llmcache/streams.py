@@ -117,7 +117,7 @@ class SharedStream:
             while self.ready(position):
                 refuse((yield self.items.give(position)))
                 position += 1
-            return self.items.returned
+            return self.items.give_returned()
         finally:
             self.leave()
 

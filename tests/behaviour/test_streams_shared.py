@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import csv
 import gc
+import itertools
 import threading
+import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -165,19 +169,107 @@ def test_two_generators_that_read_each_other_in_two_threads_do_not_hang():
     assert found == ["a", "b"]
 
 
-def test_a_value_that_a_generator_returns_is_handed_on_and_not_stored():
-    @cached_structured(backend=LRUBackend(), version=1)
-    def items() -> Generator[int, None, str]:
-        yield 1
+def ending(items: Generator[Any, None, Any]) -> tuple[list[Any], Any]:
+    """All items, and what the generator returned."""
+    found: list[Any] = []
+
+    def read() -> Generator[Any, None, None]:
+        found.append((yield from items))
+
+    return list(read()), found[0]
+
+
+@pytest.mark.parametrize("returned", ["the end", None, 0, ["a", 1]])
+def test_a_value_that_a_generator_returns_is_stored_and_replayed(steps, returned):
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["steps"])
+    def items(steps: Steps = steps) -> Generator[int, None, Any]:
+        yield from steps.items(2)
+        return returned
+
+    first, second = items(), items()
+    assert next(first) == next(second) == 0
+    assert ending(first) == ending(second) == ([1], returned)
+    assert ending(items()) == ([0, 1], returned)
+    assert steps.begun == 1
+
+
+def test_it_comes_to_who_asks_anew_in_the_middle_too(steps):
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["steps"])
+    def items(steps: Steps = steps) -> Generator[int, None, str]:
+        yield from steps.items(3)
         return "the end"
 
-    def read() -> Generator[int, None, None]:
-        ended.append((yield from items()))
+    one, two = items(), items()
+    assert next(one) == next(two) == 0
+    steps.errors[1] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        next(one)
+    assert ending(two) == ([1, 2], "the end")
 
-    ended: list[str] = []
-    with pytest.warns(UncacheableResultWarning, match="return"):
-        assert list(read()) == [1]
-    assert ended == ["the end"]
+
+def test_one_that_returns_what_cannot_be_stored_is_handed_on_and_not_stored():
+    @cached_structured(backend=LRUBackend(), version=1)
+    def items() -> Generator[int, None, Any]:
+        yield 1
+        return threading.Lock
+
+    with pytest.warns(UncacheableResultWarning):
+        assert ending(items()) == ([1], threading.Lock)
+    assert items.cache_info().currsize == 0
+
+
+def numbers(kind: str, path: Any) -> Any:
+    """An iterator that can do more than iterate, or nothing more."""
+    if kind == "file":
+        return path.open(encoding="utf-8")
+    if kind == "rows":
+        return csv.reader(["a,b"])
+    return {"list": iter, "map": partial(map, str), "chain": itertools.chain}[kind](["a", "b"])
+
+
+@pytest.mark.parametrize(("kind", "name"), [("file", "TextIOWrapper"), ("rows", "reader")])
+def test_an_iterator_that_can_do_more_is_handed_back_itself(kind, name, tmp_path):
+    (tmp_path / "a").write_text("a\nb\n", encoding="utf-8")
+
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["path"])
+    def rows(path: Any) -> Any:
+        return numbers(kind, path)
+
+    with pytest.warns(UncacheableResultWarning):
+        first = rows(tmp_path / "a")
+    second = rows(tmp_path / "a")
+    assert type(first).__name__ == type(second).__name__ == name
+    assert list(first) == list(second) != []
+    for one in (first, second):
+        getattr(one, "close", lambda: None)()
+
+
+def test_no_two_callers_share_one(steps):
+    @cached_structured(backend=LRUBackend(), version=1, ignore=["steps"])
+    def rows(steps: Steps = steps) -> Any:
+        steps.at(0)
+        return csv.reader(["a,b"])
+
+    steps.hold_at = 0
+    with ThreadPoolExecutor(3) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UncacheableResultWarning)
+        callers = [pool.submit(rows) for _ in range(3)]
+        assert steps.reached.wait(60)
+        while next(iter(engine.flights.running.values())).interested < 2:
+            threading.Event().wait(0.001)
+        steps.gate.set()
+        assert [list(caller.result()) for caller in callers] == [[["a", "b"]]] * 3
+
+
+@pytest.mark.parametrize("kind", ["list", "map", "chain"])
+def test_one_that_can_do_nothing_more_is_a_stream(kind):
+    @cached_structured(backend=LRUBackend(), version=1)
+    def items() -> Any:
+        return numbers(kind, None)
+
+    expected = list(numbers(kind, None))
+    assert list(items()) == list(items()) == expected
+    assert items.cache_info().hits == 1
 
 
 async def test_nothing_can_be_sent_into_a_stream_that_others_may_read(steps):
