@@ -91,7 +91,8 @@ class Members:
             return
         self.walk.met[id(kind), False] = kind
         self.walk.values.schema(kind, self.walk.reading, self.walk)
-        for base in (*kind.__mro__, *type(kind).__mro__):
+        metaclass: type = type(kind)
+        for base in (*kind.__mro__, *metaclass.__mro__):
             if self.walk.project.owns(base.__module__):
                 self.walk.reading.sized.append((base.__dict__, len(base.__dict__)))
                 for name, method in methods_of(base):

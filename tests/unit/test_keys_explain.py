@@ -62,7 +62,8 @@ def test_nothing_stored_is_nothing_near() -> None:
 
 def test_only_the_nearest_of_thousands_is_decoded() -> None:
     many = [
-        (f"{i}", b'{"argument text":"t0","namespace":"n0",not json}', "prompt") for i in range(5_000)
+        (f"{i}", b'{"argument text":"t0","namespace":"n0",not json}', "prompt")
+        for i in range(5_000)
     ]
     assert nearest(WANTED, [*many, stored("a")], manifest) == Near("a", ())
 
