@@ -60,8 +60,8 @@ def look_at_entries(listing: Listing, manifests: Manifests | None) -> Iterator[F
     for scope, found in parts.items():
         shared = manifests.get_manifest(newest[scope]) if manifests is not None else None
         for name, why in kept_unkeyed(shared or b"{}").items():
-            text = f"{scope.function} reads {name}, which is not in its key ({why})"
-            yield hint("keys", f"{text}: if answers depend on it, depends_on= brings it in.")
+            text = f"not seen by the key of {scope.function}: {name} ({why})"
+            yield hint("keys", f"{text}. If answers depend on it, depends_on= brings it in.")
         for name in never_repeated(found):
             text = f"{name!r} of {scope.function} never repeats: if the answer does not depend on"
             yield hint("arguments", f"{text} it, ignore=[{name!r}] makes its calls hit.")

@@ -221,8 +221,8 @@ def test_what_no_key_can_see_and_what_never_repeats_are_named_of_each_function()
         assert look.cache_explain("b").differences == ("argument table differs",)
     findings = json.loads(invoke("doctor", "--json").stdout)
     (seen,) = (each["text"] for each in findings if each["about"] == "keys")
-    assert seen.startswith("shop.look reads closure ")
-    assert "database, which is not in its key (Connection has no stable form)" in seen
+    assert seen.startswith("not seen by the key of shop.look: closure ")
+    assert "database (Connection has no stable form)" in seen
     assert "depends_on=" in seen
     (repeated,) = (each["text"] for each in findings if each["about"] == "arguments")
     assert "ignore=['now']" in repeated
