@@ -15,32 +15,22 @@ What came of it stands on stdout and in bench-results/mutations.md. The exit cod
 from __future__ import annotations
 
 import argparse
-import contextlib
-import difflib
-import json
-import os
 import queue
 import random
-import re
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import accumulate
 from pathlib import Path
 
-import coverage
+from copies import HERE, ROOT, copied
 from mutants import Mutant, mutants_of
+from traces import Trace, read_trace, run_tests, run_traced
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 ROOMS = (
     "keys/*.py",
     "codecs/*.py",
@@ -53,21 +43,9 @@ ROOMS = (
     "streams.py",
     "verdicts.py",
 )
-UNNEEDED = shutil.ignore_patterns(
-    *(".git", ".nox", ".venv*", ".*_cache", ".hypothesis", ".coverage*"),
-    *("__pycache__", "bench-results", "dist", "_build"),
-)
 GOAL = 0.85
 QUICK = 40  # tests that run before the modules of all others are read, too
 PASSED, NOTHING_RAN = 0, 5  # exit codes of pytest
-MEASURED = """[run]
-parallel = true
-source_pkgs = llmcache
-patch = subprocess, fork, _exit
-sigterm = true
-data_file = {home}/.coverage
-context = ${{PYTEST_CURRENT_TEST-}}
-"""
 
 
 class Fate(StrEnum):
@@ -78,97 +56,6 @@ class Fate(StrEnum):
     SURVIVED = "survived"
     UNCOVERED = "survived: no test runs the line"
     EQUIVALENT = "equivalent, by review"
-
-
-@dataclass
-class Trace:
-    """Which tests run a line, and how long they take."""
-
-    seconds: dict[str, float]
-    budget: float
-    lines: defaultdict[str, defaultdict[int, set[str]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(set))
-    )
-
-    def covering(self, mutant: Mutant) -> list[str]:
-        """The tests that can notice a fault, quickest first, as many as the budget allows."""
-        lines = self.lines[mutant.path]
-        own = range(mutant.line, mutant.last_line + 1)
-        reached = lines if mutant.at_import else own if lines.keys() & own else [mutant.statement]
-        found = {test for line in reached for test in lines.get(line, ())}
-        tests = sorted(found & self.seconds.keys(), key=self.seconds.__getitem__)
-        spent = accumulate(map(self.seconds.__getitem__, tests))
-        return [
-            test for test, sum_so_far in zip(tests, spent, strict=True) if sum_so_far < self.budget
-        ]
-
-    def patience(self, tests: list[str]) -> float:
-        """After how many seconds tests that ran once before are held to hang."""
-        return 90 + 5 * sum(map(self.seconds.__getitem__, tests))
-
-
-def copied(target: Path) -> Path:
-    """The checkout, without what is made in it."""
-    shutil.copytree(ROOT, target, ignore=UNNEEDED, symlinks=True)
-    return target
-
-
-def pytest_in(tree: Path, *options: str) -> tuple[list[str], dict[str, str]]:
-    """The command and the environment that run the tests of a copy on its own package."""
-    paths = os.pathsep.join([str(tree), str(HERE)])
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "traced"]
-    return [*command, *options], os.environ | {"PYTHONPATH": paths}
-
-
-def run_traced(home: Path, jobs: int, chosen: list[str]) -> None:
-    """Run the tests once, measured, in a copy of the checkout below `home`."""
-    tree = copied(home / "traced")
-    settings = home / "coveragerc"
-    settings.write_text(MEASURED.format(home=home), encoding="utf-8")
-    report = ["-n", str(jobs), "--durations-to", str(home / "seconds"), *chosen]
-    command, env = pytest_in(tree, *report)
-    env |= {"COVERAGE_PROCESS_START": str(settings)}
-    subprocess.run(command, cwd=tree, env=env, check=False)  # noqa: S603 - the project's tests
-
-
-def read_trace(home: Path, budget: float) -> Trace:
-    """What `run_traced` left."""
-    written = (home / "seconds").read_text(encoding="utf-8").splitlines()
-    trace = Trace(dict(json.loads(line) for line in written), budget)
-    for path in home.glob(".coverage.*"):
-        data = coverage.CoverageData(str(path))
-        with contextlib.suppress(coverage.CoverageException):  # of a process that was killed
-            data.read()
-        for name in data.measured_files():
-            lines = trace.lines[str(Path(name).relative_to(home / "traced"))]
-            for line, contexts in data.contexts_by_lineno(name).items():
-                lines[line] |= {re.sub(r" \(\w+\)$", "", context) for context in contexts}
-    return trace
-
-
-def ended(command: list[str], tree: Path, env: dict[str, str], seconds: float) -> int | None:
-    """The exit code of a process, or None when it had to be killed, with all it started."""
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(  # noqa: S603 - the project's tests
-        command, cwd=tree, env=env, stdout=quiet, stderr=quiet, start_new_session=True
-    )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def run_tests(tests: list[str], tree: Path, trace: Trace) -> int | None:
-    """Run tests in a copy, in their order, to the first failure."""
-    listed = tree / "chosen"
-    listed.write_text("\n".join(tests), encoding="utf-8")
-    modules = sorted({test.partition("::")[0] for test in tests})
-    command, env = pytest_in(tree, "-x", "--chosen", str(listed), *modules)
-    return ended(command, tree, env, trace.patience(tests))
 
 
 def fate_of(mutant: Mutant, tree: Path, trace: Trace) -> Fate:
@@ -187,6 +74,15 @@ def fate_of(mutant: Mutant, tree: Path, trace: Trace) -> Fate:
     return Fate.SURVIVED if tests else Fate.UNCOVERED
 
 
+def measure_least(tree: Path, trace: Trace) -> None:
+    """See that quick tests pass without a fault, and how long a run of them takes."""
+    began = time.monotonic()
+    tests = sorted(trace.seconds, key=trace.seconds.__getitem__)[:QUICK]
+    if run_tests(tests, tree, trace) != PASSED:
+        sys.exit("The tests of the copy fail without a fault.")
+    trace.least = max(60.0, time.monotonic() - began)
+
+
 def write(file: Path, source: bytes) -> None:
     """Write a module, and forget how it was compiled: a fault may be as long, and of one second."""
     for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
@@ -198,9 +94,9 @@ def changed_lines(mutant: Mutant) -> tuple[str, str]:
     """The lines of a fault as they are and as they become, without their indent."""
     sound = (ROOT / mutant.path).read_bytes()
     before, after = (each.decode().splitlines() for each in (sound, mutant.applied_to(sound)))
-    steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    (step,) = (each for each in steps if each[0] != "equal")
-    was, becomes = before[step[1] : step[2]], after[step[3] : step[4]]
+    longer = len(after) - len(before)
+    was = before[mutant.line - 1 : mutant.last_line]
+    becomes = after[mutant.line - 1 : mutant.last_line + longer]
     return "\n".join(map(str.strip, was)), "\n".join(map(str.strip, becomes))
 
 
@@ -266,9 +162,7 @@ def main() -> int:
         if not (home / "seconds").exists():
             run_traced(home, chosen.jobs, chosen.tests)
         trace = read_trace(home, chosen.budget)
-        quickest = sorted(trace.seconds, key=trace.seconds.__getitem__)[:QUICK]
-        if run_tests(quickest, copied(Path(made, "sound")), trace) != PASSED:
-            sys.exit("The tests of the copy fail without a fault.")
+        measure_least(copied(Path(made, "sound")), trace)
         sample = drawn(chosen.count, chosen.seed, chosen.only)
         fates = defaultdict(list)
         for mutant, fate in outcomes(sample, trace, Path(made), chosen.jobs):
