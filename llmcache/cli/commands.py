@@ -36,7 +36,25 @@ class Commands(click.Group):
             return done
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    commands=[
+        demo,
+        stats,
+        report,
+        ls,
+        show,
+        explain,
+        clear,
+        prune,
+        export_,
+        import_,
+        doctor,
+        path,
+        config,
+    ],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="llmcache-structured", prog_name="llmcache")
 @click.pass_context
 def llmcache(ctx: click.Context) -> None:
@@ -45,21 +63,3 @@ def llmcache(ctx: click.Context) -> None:
     Exit codes: 0, 1 where a problem was found, 2 for wrong usage or a setting that cannot be used.
     """
     ctx.color = colour_wanted()
-
-
-for command in (
-    demo,
-    stats,
-    report,
-    ls,
-    show,
-    explain,
-    clear,
-    prune,
-    export_,
-    import_,
-    doctor,
-    path,
-    config,
-):
-    llmcache.add_command(command)

@@ -18,12 +18,12 @@ from llmcache.events import BackendFailure, Bypass, Event, Hit, Miss, Stale, Wai
 
 try:
     from opentelemetry import metrics, trace
-except ImportError as error:
+except ImportError as _missing:  # a name without the line would be public
     raise ConfigurationError(
         "Spans and metrics need the package opentelemetry-api: "
         'pip install "llmcache-structured[otel]".',
         name="otel",
-    ) from error
+    ) from _missing
 
 __all__ = ["instrument"]
 
