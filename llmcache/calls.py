@@ -20,7 +20,7 @@ from llmcache.subject import Arguments, Kind, Variant
 
 __all__ = ["AWAITED", "CALLS"]
 
-AWAITED = (Kind.ASYNC, Kind.ASYNC_ITEMS)
+AWAITED = (Kind.ASYNC, Kind.ASYNC_ITEMS, Kind.AWAITABLE)
 """The kinds whose handle is awaited."""
 
 
@@ -83,7 +83,7 @@ def call_sync(variant: Variant, call: Arguments) -> Any:
 
 
 async def call_async(variant: Variant, call: Arguments) -> Any:
-    """Call a coroutine function."""
+    """Call a coroutine function, or a plain one that says it returns an awaitable."""
     plan = variant.plan()
     if plan.off:
         return await bypassed(plan, call)
@@ -128,6 +128,7 @@ CALLS: Mapping[Kind, Callable[[Variant, Arguments], Any]] = MappingProxyType(
         Kind.ASYNC: call_async,
         Kind.ITEMS: call_items,
         Kind.ASYNC_ITEMS: call_async_items,
+        Kind.AWAITABLE: call_async,
     }
 )
 """How a function of each kind is called; chosen once, at decoration."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from llmcache.backends.base import Backend
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 @overload  # a coroutine function is a function too; the first that fits counts
 def cached_structured(  # type: ignore[overload-overlap]
-    function: Callable[Parameters, Coroutine[Any, Any, Result]], /
+    function: Callable[Parameters, Awaitable[Result]], /
 ) -> CachedAsyncFunction[Parameters, Result]: ...
 
 

@@ -11,7 +11,7 @@ At run time all of them are `wrappers.CachedCallable`; these classes are never i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, Self, TypeVar, overload
 
@@ -227,7 +227,7 @@ class Decorator(Protocol):
 
     @overload  # a coroutine function is a function too; the first that fits counts
     def __call__(  # type: ignore[overload-overlap]
-        self, function: Callable[Parameters, Coroutine[Any, Any, Result]], /
+        self, function: Callable[Parameters, Awaitable[Result]], /
     ) -> CachedAsyncFunction[Parameters, Result]: ...
 
     @overload

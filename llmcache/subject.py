@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import typing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, MappingProxyType, MethodType
 from typing import Any
@@ -26,7 +27,7 @@ from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
 from llmcache.ledger import account_of
 from llmcache.modes import mode_in_context
 from llmcache.previews import previews, unkeyed_beside
-from llmcache.question import ASYNC_ITEMS, ITEMS, KeptParts, Plan, Question
+from llmcache.question import ASYNC_ITEMS, AWAITED, ITEMS, KeptParts, Plan, Question
 from llmcache.settings import Mode, Settings, generation, resolve, sources
 from llmcache.store import in_worker, store_of
 from llmcache.tally import Tally
@@ -41,9 +42,10 @@ class Kind(enum.Enum):
     ASYNC = "async"
     ITEMS = "generator"
     ASYNC_ITEMS = "async generator"
+    AWAITABLE = "function that is annotated as returning an awaitable"
 
 
-MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS}
+MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS, Kind.AWAITABLE: AWAITED}
 
 
 @dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
@@ -65,7 +67,17 @@ def kind_of(function: Any) -> Kind:
             return Kind.ITEMS
         if inspect.iscoroutinefunction(candidate):
             return Kind.ASYNC
+        if says_awaitable(getattr(candidate, "__annotations__", {}).get("return")):
+            return Kind.AWAITABLE
     return Kind.SYNC
+
+
+def says_awaitable(annotation: Any) -> bool:
+    """Whether a return annotation is `Awaitable[...]` or `Coroutine[...]`, as an object or text."""
+    if isinstance(annotation, str):
+        named = annotation.partition("[")[0].rpartition(".")[2]
+        return named in {"Awaitable", "Coroutine"}
+    return typing.get_origin(annotation) in {Awaitable, Coroutine}
 
 
 class Subject:

@@ -120,7 +120,8 @@ class BoundCachedFunction(CacheHandle, BoundWrapper):
 class CachedCallable(CacheHandle, Wrapper):
     """What `cached_structured` puts in the place of a function; it looks like the function."""
 
-    __bound_function_wrapper__: type[BoundCachedFunction] = BoundCachedFunction
+    # Not annotated: `__annotations__` of the function would be those of this class.
+    __bound_function_wrapper__ = BoundCachedFunction
 
     def __init__(self, wrapped: Any, variant: Variant) -> None:
         call, subject = CALLS[variant.subject.kind], variant.subject

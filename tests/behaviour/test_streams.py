@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import collections.abc
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -266,6 +267,49 @@ async def test_a_plain_function_that_returns_a_coroutine_is_awaited_and_stored(m
     again = ask("a")
     assert inspect.isawaitable(again)
     assert (await again).number == first.number == model.calls == 1
+
+
+class Slow(LRUBackend):
+    """A store that must be asked in threads, and says from which it was."""
+
+    blocking = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_in: set[str] = set()
+
+    def get(self, key: str) -> Any:
+        self.asked_in.add(threading.current_thread().name)
+        return super().get(key)
+
+    async def aget(self, key: str) -> Any:
+        return await asyncio.to_thread(self.get, key)
+
+
+Reply = Any
+
+
+async def test_one_that_says_so_asks_nothing_on_the_loop(model):
+    backend = Slow()
+
+    @cached_structured(backend=backend, ignore=["model"], version=1)
+    def ask(text: str, model: Any = model) -> Awaitable[Reply]:
+        return model.acomplete(text)
+
+    @cached_structured(backend=backend, ignore=["model"], version=1)
+    def ask_too(text: str, model: Any = model) -> collections.abc.Coroutine[Any, Any, Reply]:
+        return model.acomplete(text)
+
+    for function in (ask, ask_too):
+        assert not inspect.iscoroutinefunction(function)
+        assert (await function("a")).number == (await function("a")).number
+        info = function.cache_info()
+        assert (info.hits, info.misses) == (1, 1)
+        assert (await function.cache_peek("a")).text == "a"
+        assert await function.cache_invalidate("a")
+    assert model.calls == 2
+    assert backend.asked_in
+    assert threading.current_thread().name not in backend.asked_in
 
 
 async def test_and_concurrent_callers_of_it_share_one_call(model):
