@@ -36,7 +36,11 @@ def explain(
 
     MODULE is imported, from the current directory too. ARGUMENTS are JSON: an array is passed by
     position, an object by name. Nothing is called, nothing is counted.
-    """
+
+    \b
+      llmcache explain app.invoices:extract '["some text"]'
+      llmcache explain app.invoices:extract '{"text": "some text"}'
+    """  # noqa: D301 - the backspace keeps click from folding the lines below it
     if function is None:
         print_last(last, backend, as_json=as_json)
     else:

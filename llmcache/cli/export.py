@@ -22,11 +22,11 @@ __all__ = ["export_", "import_"]
 
 
 @click.command("export", short_help="Write entries as lines of JSON.")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=Path("-"))
 @filter_options
 @backend_option
-def export_(file: Path | None, backend: str | None, wanted: Filter) -> None:
-    """Write entries to FILE, or to the standard output, as lines of JSON, sorted by key.
+def export_(file: Path, backend: str | None, wanted: Filter) -> None:
+    """Write entries to FILE, or to the standard output (`-`), as lines of JSON, sorted by key.
 
     The same entries give the same bytes, so exports can be compared and kept under version
     control. They hold the answers, as the store does; sealed ones stay sealed. Where the store
@@ -48,9 +48,9 @@ def export_(file: Path | None, backend: str | None, wanted: Filter) -> None:
 
 
 @contextlib.contextmanager
-def written(file: Path | None) -> Iterator[Callable[[str], object]]:
+def written(file: Path) -> Iterator[Callable[[str], object]]:
     """Writes lines; a file is complete or as it was before, and readable by its owner only."""
-    if file is None:
+    if file == Path("-"):
         yield click.echo
         return
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmcache.backends.base import Backend, Sizing, able
+from llmcache.backends.base import Backend, Listed, Sizing, able
 from llmcache.cli.filters import Filter, age_of, is_over
+from llmcache.cli.progress import progress
 from llmcache.cli.stores import absence, lines_of
 
 __all__ = ["AGES", "Holdings", "holdings"]
@@ -32,16 +33,22 @@ class Holdings:
     expired: int
     ages: list[int]
 
-
-def holdings(store: Backend, now: float) -> Holdings:
-    """Walk over the store once."""
-    sizing = able(store, Sizing) if absence(store) is None else None
-    found = Holdings(0, 0, sizing.size() if sizing else None, 0, [0] * (len(AGES) + 1))
-    for listed in lines_of(store, Filter()):
-        found.entries += 1
-        found.values += listed.size
-        found.expired += is_over(listed.entry.expires, now)
+    def add(self, listed: Listed, now: float) -> None:
+        """One entry more."""
+        self.entries += 1
+        self.values += listed.size
+        self.expired += is_over(listed.entry.expires, now)
         age = age_of(listed.entry.created, now)
         place = next((at for at, (_, most) in enumerate(AGES) if age < most), len(AGES))
-        found.ages[place] += 1
+        self.ages[place] += 1
+
+
+def holdings(store: Backend, now: float) -> Holdings:
+    """Walk over the store once, with progress on a terminal."""
+    sizing = able(store, Sizing) if absence(store) is None else None
+    found = Holdings(0, 0, sizing.size() if sizing else None, 0, [0] * (len(AGES) + 1))
+    with progress(sizing.count() if sizing else 0, "reading") as advance:
+        for listed in lines_of(store, Filter()):
+            found.add(listed, now)
+            advance()
     return found

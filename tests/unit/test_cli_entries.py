@@ -246,6 +246,7 @@ def test_prune_removes_what_has_expired(store: Path) -> None:
 @pytest.mark.usefixtures("store")
 def test_an_export_is_sorted_and_the_same_each_time(tmp_path: Path) -> None:
     first = invoke("export").stdout
+    assert invoke("export", "-").stdout == first
     invoke("export", str(tmp_path / "e.jsonl"))
     assert (tmp_path / "e.jsonl").read_text() == first
     assert (tmp_path / "e.jsonl").stat().st_mode & 0o777 == 0o600
