@@ -20,8 +20,7 @@ from llmcache.flight import led
 from llmcache.items import Items
 from llmcache.keeping import prepared, prepared_items
 from llmcache.leases import LIFE, POLL_FIRST, Lease, next_pause, renewals
-from llmcache.lookup import Absent, Expired, Fresh, Outcome
-from llmcache.lookup import Unreadable as UnreadableEntry
+from llmcache.lookup import Absent, Fresh, reason_of, unreadable
 from llmcache.question import (
     Answer,
     KeptParts,
@@ -184,23 +183,13 @@ def take_turn(
             found = readable(question, outcome.entry, waited=waited > 0)
             lease.stands = False
             return Turn(claim.epoch) if found is None else found
-        question.reason = why_missed(outcome)
+        question.reason = "" if question.anew else reason_of(outcome)
         if claim.held is None or (limit is not None and waited >= limit):
             return Turn(claim.epoch)
         claim = yield Pause(pause)
         waited, pause = waited + pause, next_pause(pause)
         question.patience = patience  # following a live leader is not storage that holds us up
     return unclaimed(question, claim)
-
-
-def why_missed(outcome: Outcome) -> str:
-    """The reason of a miss, where it is not simply that nothing is there."""
-    match outcome:
-        case Expired():
-            return "expired"
-        case UnreadableEntry(reason):
-            return f"unreadable: {reason}"
-    return ""
 
 
 def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
@@ -221,7 +210,7 @@ def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
         data = restore(question, entry)
         return Found(entry, data, revive(question, data), waited)
     except Unreadable as error:
-        question.reason = f"unreadable: {error.reason}"
+        question.reason = unreadable(error.reason)
         return None
 
 

@@ -18,6 +18,8 @@ __all__ = [
     "is_fresh",
     "judge",
     "lifetime",
+    "reason_of",
+    "unreadable",
 ]
 
 MAX_SKEW = 86_400.0
@@ -104,6 +106,18 @@ def judge(
     if now < end + stale_while_revalidate:
         return Stale(found, age)
     return Expired(found, age, covers_errors=now < end + stale_if_error)
+
+
+def reason_of(outcome: Stale | Expired | Absent | Unreadable) -> str:
+    """Why it is a miss, as events and explanations tell it."""
+    if isinstance(outcome, Unreadable):
+        return unreadable(outcome.reason)
+    return "absent" if isinstance(outcome, Absent) else "expired"
+
+
+def unreadable(reason: str) -> str:
+    """The reason of a miss, for what is there and cannot be restored."""
+    return f"unreadable: {reason}"
 
 
 def lifetime(

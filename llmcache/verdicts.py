@@ -14,7 +14,7 @@ from llmcache.backends.base import Entry, Nothing
 from llmcache.codecs import Unreadable, Usage
 from llmcache.errors import BackendError, CacheMissError
 from llmcache.events import Event, Hit, Miss, Stale, Wait
-from llmcache.lookup import Absent, Expired, Fresh, is_fresh
+from llmcache.lookup import Expired, Fresh, is_fresh, reason_of, unreadable
 from llmcache.lookup import Stale as StaleEntry
 from llmcache.question import Answer, Question, outcome_of, report, restore, revive
 from llmcache.settings import Mode
@@ -102,13 +102,7 @@ def verdict(question: Question, found: Found) -> Serve | Call:
         return read(question, outcome, offline=offline)
     if isinstance(outcome, Expired):
         return Call("expired", outcome.entry if outcome.covers_errors else None)
-    reason = "absent" if isinstance(outcome, Absent) else unreadable(outcome.reason)
-    return missed(question, reason, offline=offline)
-
-
-def unreadable(reason: str) -> str:
-    """The reason of a miss, for what is there and cannot be restored."""
-    return f"unreadable: {reason}"
+    return missed(question, reason_of(outcome), offline=offline)
 
 
 def read(
