@@ -62,7 +62,7 @@ class Lease:
         self.key = key
         self.seat = seat
         self.token = token
-        self.loop = running_loop()
+        self.loop: asyncio.AbstractEventLoop | None = running_loop()
         self.stands = False
 
     @property

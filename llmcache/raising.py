@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import NoReturn
 
 __all__ = ["SharedError"]
@@ -16,8 +17,8 @@ class SharedError:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        self.traceback = error.__traceback__
-        self.context = error.__context__
+        self.traceback: TracebackType | None = error.__traceback__
+        self.context: BaseException | None = error.__context__
 
     def throw(self) -> NoReturn:
         """Raise it in one caller.

@@ -18,7 +18,7 @@ from llmcache.events import BackendFailure, Bypass, Event, Hit, Miss, Stale, Wai
 
 try:
     from opentelemetry import metrics, trace
-except ImportError as _missing:  # a name without the line would be public
+except ImportError as _missing:  # a plain name would be public
     raise ConfigurationError(
         "Spans and metrics need the package opentelemetry-api: "
         'pip install "llmcache-structured[otel]".',

@@ -86,7 +86,7 @@ class Account:
         # Re-entrant, as a finalizer may call in the middle of a count.
         self.lock: threading.RLock = threading.RLock()
         self.hits: deque[Taken] = deque()
-        self.quiet = True
+        self.quiet: bool = True
         self.cells: dict[Cell, Amounts] = {}
         self.day: str = ""
         self.day_ends: float = 0.0
