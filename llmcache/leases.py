@@ -6,6 +6,7 @@ to renew.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
