@@ -190,12 +190,19 @@ def test_hits_are_written_by_the_next_write_after_a_minute(
     backend.get(key_of(1))
     backend.put(key_of(2), entry_at(clock))
     assert hits(path) == {}
-    clock.advance(30)
-    backend.get_many([key_of(1)])
-    clock.advance(31)
-    backend.get_many([key_of(1)])
+    for seconds in (30, 31):
+        clock.advance(seconds)
+        backend.claim(key_of(1), SCOPE, "me", 10, max_age=None)
     backend.put(key_of(2), entry_at(clock))
     assert hits(path) == {key_of(1): 3}
+
+
+def test_reading_many_at_once_counts_as_no_use(path: Path, clock: ManualClock) -> None:
+    """So that an export of all neither changes what is evicted nor gathers a use a key."""
+    with SQLiteBackend(path, clock=clock) as backend:
+        backend.put(key_of(1), entry_at(clock))
+        assert len(backend.get_many([key_of(1)])) == 1
+    assert hits(path) == {}
 
 
 def test_a_locked_file_does_not_hold_up_a_hit_that_is_due_to_be_written(

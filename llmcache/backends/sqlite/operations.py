@@ -130,17 +130,14 @@ class Operations:
         self.cut_log(connection, sum(len(entry.value) for entry in entries.values()))
 
     def get_many(self, connection: Connection, keys: Iterable[str]) -> dict[str, Entry]:
-        """Those that are there and whole, as of one moment."""
+        """Those that are there and whole, as of one moment; no use of them is counted."""
         now = self.now()
         connection.raw.execute("BEGIN")
         try:
             found = ((key, find_entry(connection.raw, key, now)) for key in keys)
-            entries = {key: entry for key, entry in found if isinstance(entry, Entry)}
+            return {key: entry for key, entry in found if isinstance(entry, Entry)}
         finally:
             connection.raw.execute("COMMIT")
-        for key in entries if connection.writable else ():
-            self.usage.note(key, now)
-        return entries
 
     def delete(self, connection: Connection, key: str) -> bool:
         """Remove one entry; nothing is written where there is none."""
