@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from llmcache import LRUBackend, SQLiteBackend, cached_structured, configure, open_backend
 from llmcache.backends.base import Backend
+from llmcache.backends.url import close_shared
 from llmcache.testing.redis import RedisServer, find_redis_server
 
 __all__ = ["asked", "asked_async", "backends", "redis_backend"]
@@ -49,6 +50,7 @@ def backends(directory: Path) -> Iterator[dict[str, Backend | str]]:
         open_backend(f"memory+sqlite:///{directory}/tier.db") as tier,
     ):
         yield {"memory": memory, "SQLite": sqlite, "memory+SQLite": tier, "default": "default://"}
+    close_shared()  # the default's file goes with the directory
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def main() -> None:
     asked.add_argument("--out", type=Path, default=ROOT / "bench-results", help="for the JSON")
     chosen = asked.parse_args()
     report = Report(quick=chosen.quick)
-    with tempfile.TemporaryDirectory(prefix="llmcache-bench-") as made:
+    with tempfile.TemporaryDirectory(prefix="llmcache-bench-", ignore_cleanup_errors=True) as made:
         for name, part in PARTS.items():
             if chosen.only is None or name in chosen.only:
                 began = time.perf_counter()
