@@ -170,3 +170,21 @@ def test_what_the_user_wrote_to_take_part_in_parsing_counts(kind: type, names: l
     found: list[tuple[str, Callable[..., Any]]] = list(validators_of(kind))
     assert [name for name, _ in found] == names
     assert all(callable(function) for _, function in found)
+
+
+def of_module(module: str) -> type:
+    """A class with a hook, both written in that module."""
+
+    def validate(value: Any) -> Any:
+        return value
+
+    validate.__module__ = module
+    return type("Kind", (), {"__module__": module, "validate": validate})
+
+
+@pytest.mark.parametrize(
+    "package", ["openai", "anthropic", "instructor", "pydantic", "pydantic_core", "json"]
+)
+def test_hooks_of_an_sdk_and_of_python_do_not_count(package: str) -> None:
+    assert list(validators_of(of_module(f"{package}.models"))) == []
+    assert [name for name, _ in validators_of(of_module(f"shop_{package}"))] == ["validate"]
