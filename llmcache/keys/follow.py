@@ -34,6 +34,9 @@ from llmcache.keys.project import Project, shown_module
 __all__ = ["Follower"]
 
 
+NO_SOURCE = "no source that matches: read from bytecode, for this version of Python only"
+
+
 class Follower:
     """One walk. Whatever is found goes into `reading`.
 
@@ -119,9 +122,7 @@ class Follower:
         )
         self.count(label, body.digest)
         if not body.from_source:
-            self.reading.unkeyed[label] = (
-                "no source that matches: read from bytecode, for this version of Python only"
-            )
+            self.reading.unkeyed[label] = NO_SOURCE
         outer, self.documenting = self.documenting, body.reads_docstring
         self.docstring(function)
         for shown in body.withheld:
@@ -129,13 +130,7 @@ class Follower:
             self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
         self.names.reads(function, body)
         if own and self.subject is not None:
-            handed_on = body.whole or (body.returned and not self.parsing)
-            self.reading.whole = self.reading.whole or handed_on
-            for chain in sorted(body.own):
-                self.members.own(chain, function)
-            for chain in body.left_out:
-                if chain[0] == function.__code__.co_varnames[0]:
-                    self.reading.unkeyed[f"self.{shown_chain(chain[1:])}"] = BY_BODY
+            self.members.read_by(function, body)
         self.documenting = outer
         if function is not self.called:
             self.defaults(function)
@@ -147,15 +142,13 @@ class Follower:
         function = function_of(getattr(value, "__func__", value))
         if function is not None and self.project.wrote(function):
             self.reading.documented.append((function, function.__doc__))
-            if function.__doc__:
+            if isinstance(function.__doc__, str) and function.__doc__:
                 label = f"docstring of {qualified(function)}"
                 self.count(label, self.values.frozen(function.__doc__))
         elif isinstance(value, type) and self.project.owns(value.__module__):
-            said = tuple(
-                self.watch(base.__dict__, "__doc__")
-                for base in value.__mro__
-                if self.project.owns(base.__module__)
-            )
+            bases = [base for base in value.__mro__ if self.project.owns(base.__module__)]
+            texts = [self.watch(base.__dict__, "__doc__") for base in bases]
+            said = tuple(text if isinstance(text, str) else None for text in texts)
             self.count(f"docstring of {qualified(value)}", self.values.frozen(said))
 
     def count(self, label: str, digest: bytes) -> None:
@@ -242,9 +235,8 @@ class Follower:
         if not self.project.wrote(function):
             self.count(f"name {foreign_name(function)}", named(function))
             return
-        label = f"helper {qualified(function)}"
-        if function.__name__ == "<lambda>" and called:
-            label = f"helper {called.partition(' ')[2]}"
+        nameless = called and function.__name__ == "<lambda>"
+        label = f"helper {called.partition(' ')[2] if nameless else qualified(function)}"
         self.layered(value, label, own=False)
         self.function(function, label)
         registry = getattr(value, "registry", None)

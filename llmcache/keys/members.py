@@ -7,7 +7,8 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from llmcache.keys.chains import CHANGED, Chain, is_item
+from llmcache.keys.body import Body
+from llmcache.keys.chains import CHANGED, Chain, is_item, shown_chain
 from llmcache.keys.classes import (
     below_descriptor,
     defines,
@@ -18,7 +19,7 @@ from llmcache.keys.classes import (
     plain_members,
 )
 from llmcache.keys.kinds import foreign_name, function_of, named, qualified
-from llmcache.keys.pieces import Reading, Values
+from llmcache.keys.pieces import BY_BODY, Reading, Values
 from llmcache.keys.project import Project
 from llmcache.keys.shapes import is_hook
 
@@ -116,6 +117,17 @@ class Members:
         for base in kind.__mro__:
             if name in base.__dict__:
                 self.walk.docstring(base.__dict__[name])
+
+    def read_by(self, function: types.FunctionType, body: Body) -> None:
+        """Everything that a function with the subject as `self` reads of it."""
+        reading = self.walk.reading
+        handed_on = body.whole or (body.returned and not self.walk.parsing)
+        reading.whole = reading.whole or handed_on
+        for chain in sorted(body.own):
+            self.own(chain, function)
+        for chain in body.left_out:
+            if chain[0] == function.__code__.co_varnames[0]:
+                reading.unkeyed[f"self.{shown_chain(chain[1:])}"] = BY_BODY
 
     def own(self, chain: Chain, function: types.FunctionType | None) -> None:
         """An attribute of `self`: the subject's own methods are followed, data is noted."""
