@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -243,6 +244,26 @@ def test_the_file_is_cut_short_while_it_is_open(path: Path, work: ModuleType, ta
             file.truncate(10_000)
         use(backend, work, tally)
         use(backend, work, tally)
+
+
+@pytest.mark.parametrize("sides", [["-wal"], ["-shm"], ["-wal", "-shm"]])
+def test_the_log_is_deleted_while_the_file_is_open(
+    path: Path, work: ModuleType, tally: Any, sides: list[str]
+) -> None:
+    """Who has it open goes on; others may be refused until that one closes; nothing is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BackendWarning)
+        with SQLiteBackend(path) as backend:
+            use(backend, work, tally, whole=True)
+            for side in sides:
+                path.with_name(f"answers.db{side}").unlink()
+            use(backend, work, tally, whole=True)
+            with SQLiteBackend(path) as other, contextlib.suppress(BackendUnavailableError):
+                found = other.get(work.key_of(7))
+                assert found is Nothing.ABSENT or found.value == work.value_of(7)
+        with SQLiteBackend(path) as backend:
+            use(backend, work, tally)
+            use(backend, work, tally)
 
 
 def replace_by_noise(path: Path) -> None:

@@ -91,6 +91,35 @@ def test_a_lowered_bound_is_reached_by_pruning(path: Path, clock: ManualClock) -
         assert isinstance(backend.get(key_of(399)), Entry)
 
 
+@pytest.mark.parametrize(("bound", "size"), [(300_000, 100), (500_000, 100), (2_000_000, 1000)])
+def test_a_small_bound_holds_while_entries_expire_and_are_used(
+    path: Path, clock: ManualClock, bound: int, size: int
+) -> None:
+    """What is cleaned up and written down at once makes the log longer, which counts as well."""
+    chance = random.Random(1)  # noqa: S311 - keys as they look, and lives
+    with SQLiteBackend(path, max_bytes=bound, clock=clock) as backend:
+        largest = 0
+        for number in range(1500):
+            clock.advance(0.01)
+            key = f"{chance.getrandbits(256):064x}"
+            backend.put(key, entry_at(clock, chance.randbytes(size), chance.choice([3, 1000])))
+            if number % 5 == 0:
+                backend.get(key)
+            largest = max(largest, backend.size())
+        assert backend.count() > bound // (size + 1000)
+    assert 0.5 * bound < largest <= 1.2 * bound
+
+
+def test_a_lowered_bound_is_approached_by_puts(path: Path, clock: ManualClock) -> None:
+    with SQLiteBackend(path, clock=clock) as backend:
+        backend.put_many({key_of(number): entry_at(clock, bytes(5000)) for number in range(2000)})
+    with SQLiteBackend(path, max_bytes=1_000_000, clock=clock) as backend:
+        for number in range(2000, 2200):
+            backend.put(key_of(number), entry_at(clock, bytes(100)))
+        assert backend.size() <= 1_200_000
+        assert isinstance(backend.get(key_of(2000)), Entry)
+
+
 def test_one_write_removes_two_hundred_entries_at_most(path: Path, clock: ManualClock) -> None:
     with SQLiteBackend(path, clock=clock) as backend:
         backend.put_many({key_of(number): entry_at(clock) for number in range(1000)})

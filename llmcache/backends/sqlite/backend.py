@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVarTuple
 
 from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
 from llmcache.backends.patience import patience
@@ -19,7 +19,7 @@ from llmcache.backends.sqlite.operations import Operations
 from llmcache.backends.sqlite.removal import START
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
-from llmcache.backends.sqlite.undone import UNDONE, Undone
+from llmcache.backends.sqlite.undone import UNDONE
 from llmcache.backends.sqlite.upkeep import PAGE, Upkeep
 from llmcache.backends.sqlite.workers import Workers
 from llmcache.clock import SYSTEM, Clock
@@ -28,7 +28,6 @@ from llmcache.errors import BackendError
 
 __all__ = ["SQLiteBackend"]
 
-T = TypeVar("T")
 Given = TypeVarTuple("Given")
 
 GIBIBYTE = 1 << 30
@@ -48,12 +47,10 @@ class SQLiteBackend(FileLedger, BackendBase):
             directory that other users may write to, and not a symlink: every operation then
             raises `BackendUnavailableError`.
         max_bytes: Bound of the file with its side files, as int or text such as `"500MB"`; held
-            to within a fifth. One write removes at most 200 entries, so a bound that was lowered
-            is reached over several writes, or by `prune`. Below about 200 kB only the content is
-            bounded, as an empty database takes that much.
+            to within a fifth. One that was lowered is reached over several writes, or by `prune`.
+            Below about 240 kB only the content is bounded: an empty file takes as much.
         max_entries: Bound of the number of entries; None: as many as fit.
-        timeout: Seconds that one operation may wait for the locks of other processes; 0: not at
-            all.
+        timeout: Seconds that one operation may wait for locks of other processes; 0: not at all.
         clock: Where the time comes from.
 
     Raises:
@@ -69,13 +66,12 @@ class SQLiteBackend(FileLedger, BackendBase):
         timeout: float = 1.0,
         clock: Clock = SYSTEM,
     ) -> None:
-        store = StoreFile(checked_path(path))
+        self.store = store = StoreFile(checked_path(path))
         bounds = Bounds(
             parse_size(max_bytes, name="max_bytes"), checked_count(max_entries, "max_entries")
         )
         self.path = store.path
         self.clock = clock
-        self.store = store
         self.bounds = bounds
         self.steps = Operations(bounds, clock)
         self.upkeep = Upkeep(bounds, clock, self.steps.usage, self.steps.evictions)
@@ -115,13 +111,16 @@ class SQLiteBackend(FileLedger, BackendBase):
         """Write down what was used and close all connections; later operations are refused."""
         self.flush_counts()
         if self.sessions.is_open():
-            self.write_usage(self.sessions.timeout)
+            while self.steps.usage.uses and self.write_usage(self.sessions.timeout):
+                pass
         self.workers.stop()
         self.sessions.close()
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async: one read on the loop where nothing has to be waited for."""
-        found: Entry | Nothing | Undone = await self.glance(self.steps.get_small, key)
+        connection = await self.sessions.on_loop(self.workers)
+        at_once = connection is not None and connection.log
+        found = self.sessions.attempt(self.steps.get_small, key) if at_once else UNDONE
         if found is UNDONE:
             return await self.workers.run(self.get, key)
         if self.steps.usage.overdue:
@@ -193,8 +192,7 @@ class SQLiteBackend(FileLedger, BackendBase):
 
         A store that cannot be written gives no leases: the answer is that none is held.
         """
-        claim = self.steps.claim
-        return self.sessions.perform("claim", claim, key, scope, token, seconds, max_age)
+        return self.sessions.perform("claim", self.steps.claim, key, scope, token, seconds, max_age)
 
     def settle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
         """As `Leasing.settle`; raises as `put`."""
@@ -230,8 +228,9 @@ class SQLiteBackend(FileLedger, BackendBase):
         most = -1 if limit is None else limit
         rows = self.sessions.read("list", self.upkeep.list_rows, scope, most)
         for start in range(0, len(rows), PAGE):
-            page = rows[start : start + PAGE]
-            yield from self.sessions.read("list", self.upkeep.list_lines, page)
+            yield from self.sessions.read(
+                "list", self.upkeep.list_lines, rows[start : start + PAGE]
+            )
 
     def count(self, scope: Scope | None = None) -> int:
         """As `Sizing.count`."""
@@ -244,11 +243,9 @@ class SQLiteBackend(FileLedger, BackendBase):
     def prune(self) -> int:
         """As `Pruning.prune`; also brings the store within its bounds."""
         removed = self.walk("prune", self.upkeep.prune_some)
-        while evicted := self.sessions.perform("prune", self.upkeep.evict_some):
-            removed += evicted
+        removed += self.walk("prune", self.upkeep.evict_some)
         self.sessions.perform("prune", self.upkeep.sweep)
-        while self.sessions.perform("prune", self.upkeep.shrink_some):
-            pass
+        self.walk("prune", self.upkeep.shrink_some)
         self.sessions.perform("prune", self.upkeep.write_back)
         return removed
 
@@ -272,12 +269,6 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     # What the above share
 
-    async def glance(self, work: Callable[[Connection, str], T | Undone], key: str) -> T | Undone:
-        """Do `work` on the loop if the database is open here and nothing has to be waited for."""
-        connection = await self.sessions.on_loop(self.workers)
-        log = connection is not None and connection.log
-        return self.sessions.attempt(work, key) if log else UNDONE
-
     def walk(
         self,
         operation: str,
@@ -292,13 +283,14 @@ class SQLiteBackend(FileLedger, BackendBase):
             total += done
         return total
 
-    def write_usage(self, seconds: float) -> None:
-        """Write down what was used; within `seconds`, or another time."""
+    def write_usage(self, seconds: float) -> bool:
+        """Write down some of what was used; False: not within `seconds`, another time."""
         try:
             with patience(seconds, clock=self.clock):
-                self.sessions.perform("close", self.steps.write_usage)
+                return self.sessions.perform("close", self.steps.write_usage)
         except BackendError:
             self.steps.usage.postpone(self.clock.time())
+            return False
 
     def __del__(self) -> None:
         sessions = getattr(self, "sessions", None)  # absent where __init__ raised

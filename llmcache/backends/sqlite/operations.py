@@ -51,8 +51,8 @@ class Operations:
     def __init__(self, bounds: Bounds, clock: Clock) -> None:
         self.bounds = bounds
         self.now = clock.time
-        self.usage = Usage()
-        self.evictions = Evictions()
+        self.usage = Usage(bounds.rows_at_once)
+        self.evictions = Evictions(bounds)
         self.written = 0
         self.room_rows = self.room_bytes = 0.0
 
@@ -146,11 +146,12 @@ class Operations:
             return False
         return raw.execute(DELETE, row).rowcount > 0
 
-    def write_usage(self, connection: Connection) -> None:
-        """Write down what was used, if anything was."""
-        if self.usage.uses and connection.writable:
+    def write_usage(self, connection: Connection) -> bool:
+        """Write down some of what was used, where that can be written."""
+        if connection.writable:
             with Transaction(connection.raw) as transaction:
                 self.usage.write(transaction.raw)
+        return connection.writable
 
     # Epochs
 

@@ -70,6 +70,11 @@ class Bounds:
         return max(SMALLEST_LOG, min(LARGEST_LOG, int(self.bytes * LOG_PART) // PAGE))
 
     @property
+    def rows_at_once(self) -> int:
+        """Rows that a write may change beyond its own: each makes the log longer, which counts."""
+        return self.pages // 16
+
+    @property
     def tiny(self) -> bool:
         """Whether an empty file nearly fills it, so that only the content is bounded."""
         return self.pages == SMALLEST_FILE
@@ -135,7 +140,12 @@ def room_of(filling: Filling, bounds: Bounds) -> tuple[float, float]:
 
 
 def shrink(raw: sqlite3.Connection, pages: int) -> bool:
-    """Give up to `pages` unused pages back to the system; whether some are left."""
-    raw.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+    """Give up to `pages` unused pages back to the system; whether some are left.
+
+    Inside the caller's transaction. One page at a time: of a longer `PRAGMA incremental_vacuum`,
+    which has a step for each page but no rows, Python takes the first step only.
+    """
     left: int = raw.execute("PRAGMA freelist_count").fetchone()[0]
-    return left > 0
+    for _ in range(min(pages, left)):
+        raw.execute("PRAGMA incremental_vacuum(1)")
+    return left > pages

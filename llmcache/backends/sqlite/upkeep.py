@@ -76,13 +76,16 @@ class Upkeep:
         """Remove some entries of a scope; how many, and where to go on."""
         return remove(connection.raw, OF_SCOPE, scope_number(scope), after)
 
-    def evict_some(self, connection: Connection) -> int:
-        """Remove some entries beyond the bounds; how many."""
+    def evict_some(self, connection: Connection, after: int) -> tuple[int, int | None]:
+        """Remove some entries beyond the bounds; how many, and where to go on."""
         with Transaction(connection.raw) as transaction:
             self.usage.write(transaction.raw)
             filling = filling_of(transaction.raw, self.bounds)
             excess = excess_of(filling, self.bounds, 0, rows=0)
-            return 0 if excess is None else self.evict(transaction.raw, excess, self.now())
+            if excess is None:
+                return 0, None
+            done = self.evict(transaction.raw, excess, self.now())
+            return done, after if done else None
 
     def sweep(self, connection: Connection) -> None:
         """Remove what no entry needs any more: old epochs, ended leases, lone manifests."""
@@ -101,9 +104,10 @@ class Upkeep:
         """Bring the log back into the file and cut it to nothing, if nobody reads from it."""
         connection.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def shrink_some(self, connection: Connection) -> bool:
-        """Give some space back; whether there is more."""
-        return shrink(connection.raw, VACUUM_STEP)
+    def shrink_some(self, connection: Connection, after: int) -> tuple[int, int | None]:
+        """Give some space back; none of the entries, and where to go on."""
+        with Transaction(connection.raw) as transaction:
+            return 0, after if shrink(transaction.raw, VACUUM_STEP) else None
 
     def get_manifest(self, connection: Connection, digest: str) -> bytes | None:
         """See `Manifests.get_manifest`."""

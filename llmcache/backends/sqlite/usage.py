@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
 
 from llmcache.backends.sqlite import fork
 from llmcache.backends.sqlite.rows import hash_of
@@ -22,11 +23,15 @@ MOST_GATHERED = 4096
 class Usage:
     """Uses since the last time they were written; safe in threads, at worst a count is lost.
 
+    Args:
+        at_once: How many keys one write may take along.
+
     Attributes:
         overdue: Whether they should be written with the next operation, be it a read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = MOST_GATHERED) -> None:
+        self.at_once = at_once
         self.start_anew()
         fork.owners.add(self)
 
@@ -58,16 +63,16 @@ class Usage:
             self.uses = {}
 
     def write(self, raw: sqlite3.Connection) -> None:
-        """Write them, inside the caller's transaction; what fails is gathered again."""
+        """Write some, inside the caller's transaction; what fails is gathered again."""
         if not self.uses:
             return
         uses, self.uses = self.uses, {}
-        self.overdue = False
         try:
-            raw.executemany(
-                USE,
-                [(used, count, hash_of(key)) for key, (used, count) in uses.items()],
-            )
+            some = list(islice(uses.items(), self.at_once))
+            raw.executemany(USE, [(used, count, hash_of(key)) for key, (used, count) in some])
         except BaseException:
             self.uses = {**uses, **self.uses}
             raise
+        rest = dict(islice(uses.items(), self.at_once, None))
+        self.uses = {**rest, **self.uses}
+        self.overdue = self.overdue and bool(rest)
