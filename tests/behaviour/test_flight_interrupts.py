@@ -65,11 +65,11 @@ def wait_for_no_lease(path: Path) -> None:
     with sqlite3.connect(path) as raw:
         for _ in range(3_000):  # half a lease's life: it did not just expire
             (standing,) = raw.execute("SELECT count(*) FROM lease").fetchone()
-            if not standing and not leases.renewals.kept:
+            if not standing and not leases.renewals.due():
                 break
             turn.wait(0.001)
     raw.close()
-    assert (standing, list(leases.renewals.kept)) == (0, [])
+    assert (standing, leases.renewals.due()) == (0, [])
 
 
 # An interrupt in a finalizer, and a coroutine that was not awaited because of one.
