@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -136,8 +137,24 @@ def tmpfs(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607 - as above
 
 
+@pytest.fixture
+def strace() -> str:
+    """The program that makes system calls fail."""
+    found = shutil.which("strace")
+    if found is None:
+        missing("strace is not installed, which makes system calls fail")
+    return str(found)
+
+
+@pytest.fixture
+def as_root() -> None:
+    """For what only root can do."""
+    if os.name != "posix" or os.geteuid() != 0:
+        missing("only root can become another user")
+
+
 def missing(what: str) -> None:
-    """Skip for want of something; fail where the environment promised that it has everything."""
-    if os.environ.get("LLMCACHE_TESTS_COMPLETE"):
+    """Skip for want of something; fail where the environment promised that it is there."""
+    if os.environ.get("EXPECT_FAULTS"):
         pytest.fail(what)
     pytest.skip(what)

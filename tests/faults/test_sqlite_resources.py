@@ -139,9 +139,8 @@ def test_a_file_system_made_read_only_while_the_file_is_open(
     tally.survived += 1
 
 
-def test_no_permission(tmp_path: Path, run: Run, work: ModuleType, tally: Any) -> None:
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+@pytest.mark.usefixtures("as_root")
+def test_no_permission(run: Run, work: ModuleType, tally: Any) -> None:
     place = Path("/var/tmp") / f"llmcache-faults-{os.getpid()}"  # noqa: S108 - pytest's own is closed to others
     place.mkdir(mode=0o755)
     try:
@@ -170,12 +169,9 @@ def test_no_file_descriptors_left(tmp_path: Path, run: Run, work: ModuleType, ta
     [("pwrite64", "2+7"), ("fdatasync,fsync", "2+7"), ("ftruncate", "1+2"), ("pread64", "3+50")],
 )
 def test_the_disk_reports_errors(  # noqa: PLR0913, PLR0917 - fixtures
-    tmp_path: Path, run: Run, work: ModuleType, tally: Any, call: str, when: str
+    tmp_path: Path, run: Run, work: ModuleType, tally: Any, strace: str, call: str, when: str
 ) -> None:
     """Calls of one kind fail with EIO, now and then: a read that never works is damage."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed, which makes system calls fail")
     path = tmp_path / "answers.db"
     fill(path, work, 5)
     inject = [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-P", str(path)]
