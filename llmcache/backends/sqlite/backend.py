@@ -30,8 +30,6 @@ __all__ = ["SQLiteBackend"]
 
 Given = TypeVarTuple("Given")
 
-GIBIBYTE = 1 << 30
-
 
 class SQLiteBackend(FileLedger, BackendBase):
     """Entries in one SQLite file; safe in threads, processes, and children forked at any moment.
@@ -61,7 +59,7 @@ class SQLiteBackend(FileLedger, BackendBase):
         self,
         path: str | os.PathLike[str],
         *,
-        max_bytes: int | str = GIBIBYTE,
+        max_bytes: int | str = 1 << 30,
         max_entries: int | None = None,
         timeout: float = 1.0,
         clock: Clock = SYSTEM,
@@ -165,7 +163,10 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     def invalidations(self) -> int:
         """As `Invalidations.invalidations`; costs one `PRAGMA` when nobody wrote."""
-        return self.sessions.read("invalidations", self.steps.invalidations)
+        number = self.sessions.attempt(self.steps.invalidations)
+        if number is UNDONE:
+            number = self.sessions.perform("invalidations", self.steps.invalidations)
+        return number
 
     def invalidated_since(self, number: int) -> list[str | Scope]:
         """As `Invalidations.invalidated_since`."""
@@ -242,11 +243,11 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     def prune(self) -> int:
         """As `Pruning.prune`; also brings the store within its bounds."""
-        removed = self.walk("prune", self.upkeep.prune_some)
-        removed += self.walk("prune", self.upkeep.evict_some)
-        self.sessions.perform("prune", self.upkeep.sweep)
-        self.walk("prune", self.upkeep.shrink_some)
-        self.sessions.perform("prune", self.upkeep.write_back)
+        upkeep, perform = self.upkeep, self.sessions.perform
+        removed = self.walk("prune", upkeep.prune_some) + self.walk("prune", upkeep.evict_some)
+        perform("prune", upkeep.sweep)
+        self.walk("prune", upkeep.shrink_some)
+        perform("prune", upkeep.write_back)
         return removed
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, Entry]:
