@@ -163,10 +163,7 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     def invalidations(self) -> int:
         """As `Invalidations.invalidations`; costs one `PRAGMA` when nobody wrote."""
-        number = self.sessions.attempt(self.steps.invalidations)
-        if number is UNDONE:
-            number = self.sessions.perform("invalidations", self.steps.invalidations)
-        return number
+        return self.sessions.read("invalidations", self.steps.invalidations)
 
     def invalidated_since(self, number: int) -> list[str | Scope]:
         """As `Invalidations.invalidated_since`."""

@@ -24,10 +24,6 @@ from llmcache.backends.sqlite.upgrade import upgrade
 __all__ = ["Connection", "Plan", "Transaction", "open_connection"]
 
 
-CACHED = 4000
-"""Kilobytes of pages that a connection may keep in memory."""
-
-
 class Connection:
     """A handle on the database, used by one thread under `gate`.
 
@@ -267,7 +263,6 @@ def tune(raw: sqlite3.Connection, plan: Plan) -> bool:
     # Some builds overwrite what is deleted, which doubles what is written.
     raw.execute("PRAGMA secure_delete = FAST").fetchall()
     raw.execute("PRAGMA trusted_schema = OFF")
-    raw.execute(f"PRAGMA cache_size = -{CACHED}")
     raw.execute("PRAGMA cell_size_check = ON")
     raw.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
     raw.execute(f"PRAGMA journal_size_limit = {pages * PAGE}").fetchall()
