@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llmcache.backends.lru import LRUBackend
     from llmcache.backends.null import NullBackend
-    from llmcache.backends.redis import RedisBackend
+    from llmcache.backends.redis.backend import RedisBackend
     from llmcache.backends.sqlite import SQLiteBackend
     from llmcache.backends.tiered import TieredBackend
     from llmcache.backends.url import open_backend
     from llmcache.codecs.registry import register_codec
-    from llmcache.decorator import cached_structured
+    from llmcache.decorator.cached import cached_structured
+    from llmcache.decorator.signatures import MISSING
     from llmcache.errors import (
         BackendCorruptError,
         BackendError,
@@ -51,21 +52,20 @@ if TYPE_CHECKING:
     from llmcache.integrations.clients import cached_client
     from llmcache.keys.explain import Explanation
     from llmcache.keys.key import CacheKey
-    from llmcache.keys.registry import register_key_type
+    from llmcache.keys.values.registry import register_key_type
     from llmcache.modes import disabled, mode
     from llmcache.settings import configure, reset_configuration
-    from llmcache.signatures import MISSING
     from llmcache.tally import CacheInfo
 
 HOMES: dict[str, tuple[str, ...]] = {
     "llmcache.backends.lru": ("LRUBackend",),
     "llmcache.backends.null": ("NullBackend",),
-    "llmcache.backends.redis": ("RedisBackend",),
+    "llmcache.backends.redis.backend": ("RedisBackend",),
     "llmcache.backends.sqlite": ("SQLiteBackend",),
     "llmcache.backends.tiered": ("TieredBackend",),
     "llmcache.backends.url": ("open_backend",),
     "llmcache.codecs.registry": ("register_codec",),
-    "llmcache.decorator": ("cached_structured",),
+    "llmcache.decorator.cached": ("cached_structured",),
     "llmcache.errors": (
         "BackendCorruptError",
         "BackendError",
@@ -94,10 +94,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "llmcache.integrations.clients": ("cached_client",),
     "llmcache.keys.explain": ("Explanation",),
     "llmcache.keys.key": ("CacheKey",),
-    "llmcache.keys.registry": ("register_key_type",),
+    "llmcache.keys.values.registry": ("register_key_type",),
     "llmcache.modes": ("disabled", "mode"),
     "llmcache.settings": ("configure", "reset_configuration"),
-    "llmcache.signatures": ("MISSING",),
+    "llmcache.decorator.signatures": ("MISSING",),
     "llmcache.tally": ("CacheInfo",),
 }
 """Where each public name lives."""

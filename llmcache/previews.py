@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmcache.keys.explain import PREVIEW, UNKEYED, decoded
-from llmcache.keys.kinds import is_secret_name
+from llmcache.keys.secrets import is_secret_name
 
 __all__ = ["kept_previews", "kept_unkeyed", "previews", "unkeyed_beside"]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from llmcache.backends.lru import LRUBackend
     from llmcache.backends.null import NullBackend
-    from llmcache.backends.redis import RedisBackend
+    from llmcache.backends.redis.backend import RedisBackend
     from llmcache.backends.sqlite import SQLiteBackend
     from llmcache.backends.tiered import TieredBackend
     from llmcache.backends.url import open_backend
@@ -68,7 +68,7 @@ __all__ = [
 HOMES = {
     "LRUBackend": "llmcache.backends.lru",
     "NullBackend": "llmcache.backends.null",
-    "RedisBackend": "llmcache.backends.redis",
+    "RedisBackend": "llmcache.backends.redis.backend",
     "SQLiteBackend": "llmcache.backends.sqlite",
     "TieredBackend": "llmcache.backends.tiered",
     "open_backend": "llmcache.backends.url",

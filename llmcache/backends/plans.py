@@ -83,7 +83,7 @@ class RedisPlan:
 
     def build(self, clock: Clock) -> BackendBase:
         """See `Plan.build`."""
-        from llmcache.backends.redis import RedisBackend  # noqa: PLC0415 - as above
+        from llmcache.backends.redis.backend import RedisBackend  # noqa: PLC0415 - as above
 
         return RedisBackend(self.url, **dict(self.options), clock=clock)
 

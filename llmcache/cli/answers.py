@@ -9,7 +9,7 @@ from typing import Any
 
 from llmcache.backends.base import Entry, Nothing
 from llmcache.codecs import Framing, Unreadable, split
-from llmcache.question import ASYNC_ITEMS, AWAITED, ITEMS
+from llmcache.engine.question import ASYNC_ITEMS, AWAITED, ITEMS
 
 __all__ = ["plain_answer"]
 

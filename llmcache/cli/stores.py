@@ -13,8 +13,8 @@ from llmcache import settings
 from llmcache.backends.base import Backend, Bulk, Entry, Listed, Listing, able
 from llmcache.backends.url import open_backend
 from llmcache.cli.filters import Filter
+from llmcache.decorator.subject import backend_of
 from llmcache.errors import ConfigurationError
-from llmcache.subject import backend_of
 
 __all__ = ["absence", "file_of", "lines_of", "now", "opened", "read_many"]
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmcache.decorator.wrappers import CachedCallable
+from llmcache.engine.keeping import forget_usage
 from llmcache.errors import UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.request import asked_type, described
-from llmcache.keeping import forget_usage
-from llmcache.wrappers import CachedCallable
 
 __all__ = ["AsyncCachedCreate", "CachedCreate"]
 

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from llmcache.decorator import decorate
+from llmcache.decorator.cached import decorate
+from llmcache.decorator.wrappers import CachedCallable
 from llmcache.integrations.spending import Meter
 from llmcache.tally import Tally
-from llmcache.wrappers import CachedCallable
 
 __all__ = ["Functions", "aanswer", "answer"]
 

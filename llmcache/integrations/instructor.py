@@ -19,6 +19,7 @@ import instructor.cache
 from llmcache.backends.base import Backend, Entry, Scope
 from llmcache.backends.patience import patience
 from llmcache.codecs import Framing, ResultCodec, Unreadable, Unstorable, result_codec
+from llmcache.decorator.subject import backend_of, digest_secret
 from llmcache.durations import parse_duration
 from llmcache.errors import ConfigurationError
 from llmcache.events import BackendFailure, Event, Hit, Miss
@@ -28,7 +29,6 @@ from llmcache.lookup import Fresh, judge, lifetime
 from llmcache.modes import mode_in_context
 from llmcache.settings import Mode, Settings, layer, resolve
 from llmcache.store import Failed, Store, store_of
-from llmcache.subject import backend_of, digest_secret
 from llmcache.tally import CacheInfo, Tally
 
 __all__ = ["InstructorCache", "cached_client"]

@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from llmcache.codecs import Usage, usage_of
-from llmcache.keeping import tell_usage
+from llmcache.engine.keeping import tell_usage
 
 __all__ = ["Meter"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from llmcache.keys.kinds import is_secret_name
+from llmcache.keys.secrets import is_secret_name
 
 __all__ = ["Identity", "client_digest", "client_facts", "is_client", "other_headers"]
 

@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.canonical import digest
-from llmcache.keys.chains import Chain
 from llmcache.keys.clients import client_digest, is_client, other_headers
-from llmcache.keys.follow import Follower
-from llmcache.keys.kinds import function_of, named
+from llmcache.keys.code.chains import Chain
+from llmcache.keys.code.follow import Follower
+from llmcache.keys.code.kinds import function_of, named
+from llmcache.keys.code.objects import Objects
+from llmcache.keys.code.parsing import Walk, follow_validator
+from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.noting import noting_now
-from llmcache.keys.objects import Objects
-from llmcache.keys.parsing import Walk, follow_validator
-from llmcache.keys.pieces import MISSING, Live, Piece, Reading, Remembered
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
+from llmcache.keys.values.canonical import digest
 
 __all__ = ["Fingerprints"]
 

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from llmcache.errors import ConfigurationError
-from llmcache.keys.canonical import digest as canonical_digest
-from llmcache.keys.canonical import encode, feed
-from llmcache.keys.code import plain_function
-from llmcache.keys.kinds import identity_of
+from llmcache.keys.code.function import plain_function
+from llmcache.keys.code.kinds import identity_of
+from llmcache.keys.code.pieces import Piece, framed_piece
 from llmcache.keys.noting import noting
 from llmcache.keys.options import (
     checked_depends_on,
@@ -27,9 +26,10 @@ from llmcache.keys.options import (
     checked_version,
 )
 from llmcache.keys.parts import CacheKey, KeyParts, key_parts
-from llmcache.keys.pieces import Piece, framed_piece
 from llmcache.keys.plan import Plan, Planner
 from llmcache.keys.result import Declaration, ResultType, classes_within, is_type, keyword_of
+from llmcache.keys.values.canonical import digest as canonical_digest
+from llmcache.keys.values.canonical import encode, feed
 
 __all__ = ["CacheKey", "FunctionKeys", "KeyParts", "ResultType"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from llmcache.keys.pieces import Reading
+from llmcache.keys.code.pieces import Reading
 
 __all__ = ["Noted", "noting", "noting_now"]
 

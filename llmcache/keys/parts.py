@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llmcache.keys.clients import Identity
-from llmcache.keys.pieces import Piece
+from llmcache.keys.code.pieces import Piece
 
 __all__ = ["CacheKey", "KeyParts", "counted", "key_parts"]
 

@@ -8,15 +8,15 @@ from types import FunctionType
 from typing import Any
 
 from llmcache.keys.binding import Binder
-from llmcache.keys.body import SELF_NAMES, class_around
-from llmcache.keys.canonical import FileNeeded
-from llmcache.keys.classes import has_method
-from llmcache.keys.code import body_of, known, plain_function
+from llmcache.keys.code.body import SELF_NAMES, class_around
+from llmcache.keys.code.classes import has_method
+from llmcache.keys.code.function import body_of, known, plain_function
+from llmcache.keys.code.kinds import qualified
+from llmcache.keys.code.pieces import Reading, Remembered
 from llmcache.keys.fingerprints import Fingerprints
-from llmcache.keys.kinds import qualified
-from llmcache.keys.pieces import Reading, Remembered
 from llmcache.keys.project import Project, shown_module
 from llmcache.keys.result import Declaration, ResultType
+from llmcache.keys.values.canonical import FileNeeded
 
 __all__ = ["Plan", "Planner"]
 

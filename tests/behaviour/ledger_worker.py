@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from llmcache import CacheMissError, cached_structured, configure, engine, mode, open_backend
 from llmcache.backends.base import Entry
 from llmcache.codecs import Usage as Taken
+from llmcache.engine.keeping import tell_usage
 from llmcache.errors import BackendUnavailableError
-from llmcache.keeping import tell_usage
 from llmcache.testing import ManualClock
 
 URL, NAME = sys.argv[1], sys.argv[2]

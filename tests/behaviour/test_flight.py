@@ -13,7 +13,7 @@ import pytest
 
 from llmcache import cached_structured, engine, record
 from llmcache.events import Miss, Wait
-from llmcache.flight import Flight
+from llmcache.flight.flight import Flight
 
 
 def only_flight() -> Flight[Any]:

@@ -30,8 +30,8 @@ from llmcache import (
 )
 from llmcache import mode as mode_of
 from llmcache.backends.base import Claim, Held, Nothing, Scope
-from llmcache.flight import Flights, Lead
-from llmcache.leases import Renewals
+from llmcache.flight.board import Flights, Lead
+from llmcache.flight.leases import Renewals
 
 
 class Pair:

@@ -48,7 +48,7 @@ def backends(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[tuple[An
 
 def redis_backends() -> Iterator[tuple[Any, Any]]:
     """Two clients of one server."""
-    redis = pytest.importorskip("llmcache.backends.redis")
+    redis = pytest.importorskip("llmcache.backends.redis.backend")
     with server_or_skip() as server:
         first, second = redis.RedisBackend(server.url), redis.RedisBackend(server.url)
         yield first, second

@@ -22,8 +22,8 @@ from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, Field
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import FunctionKeys
+from llmcache.keys.values.canonical import FileNeeded
 
 T = TypeVar("T")
 PROMPT = "Extract the user."

@@ -16,7 +16,7 @@ import pytest
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.backends.patience import patience
-from llmcache.backends.redis import RedisBackend
+from llmcache.backends.redis.backend import RedisBackend
 from llmcache.backends.tiered import TieredBackend
 from llmcache.backends.url import open_backend
 from llmcache.errors import BackendUnavailableError, ConfigurationError
@@ -138,7 +138,7 @@ def test_what_others_keep_on_the_server_stays(server: RedisServer, backend: Redi
 def test_a_listing_longer_than_a_window_is_whole_and_in_order(
     backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmcache.backends.redis.WINDOW", 7)
+    monkeypatch.setattr("llmcache.backends.redis.backend.WINDOW", 7)
     backend.put_many(
         {
             str(number): Entry(b"x", SCOPE, float(number // 2), parts=bytes(5 * number * number))

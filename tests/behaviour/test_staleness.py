@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmcache import LRUBackend, cached_structured, engine, record
-from llmcache.background import COOL_DOWN
+from llmcache.engine.background import COOL_DOWN
 from llmcache.events import Stale
 from llmcache.testing import ManualClock
 

@@ -24,7 +24,7 @@ from llmcache import (
     engine,
     record,
 )
-from llmcache.delivery import live
+from llmcache.engine.delivery import live
 from llmcache.events import Hit, Miss, Stale, Wait
 from llmcache.testing import ManualClock
 

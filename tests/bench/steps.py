@@ -13,9 +13,9 @@ from report import Report
 
 from llmcache import LRUBackend
 from llmcache.backends.base import Entry
-from llmcache.looking import look
+from llmcache.engine.looking import look
+from llmcache.engine.question import restore
 from llmcache.lookup import is_fresh
-from llmcache.question import restore
 
 __all__ = ["measure_steps"]
 

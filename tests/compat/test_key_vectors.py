@@ -33,7 +33,7 @@ from zoneinfo import ZoneInfo
 import pydantic
 import pytest
 
-from llmcache.keys.canonical import PlainReferences, digest
+from llmcache.keys.values.canonical import PlainReferences, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmcache.backends.base import Backend
-from llmcache.backends.redis import RedisBackend
+from llmcache.backends.redis.backend import RedisBackend
 from llmcache.clock import Clock
 from llmcache.testing.contract import BackendContract
 from llmcache.testing.redis import RedisServer, running_cluster, server_or_skip

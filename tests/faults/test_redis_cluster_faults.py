@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from llmcache.backends.base import Entry, Nothing, Scope
-from llmcache.backends.redis import RedisBackend
-from llmcache.backends.redis_steps import Dialogue, Scan
+from llmcache.backends.redis.backend import RedisBackend
+from llmcache.backends.redis.steps import Dialogue, Scan
 from llmcache.errors import BackendUnavailableError
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.redis import RedisServer, running_cluster

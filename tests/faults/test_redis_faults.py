@@ -13,8 +13,8 @@ from typing import Any, Self
 import pytest
 
 from llmcache.backends.base import Entry, Nothing, Scope
-from llmcache.backends.redis import RedisBackend
-from llmcache.backends.redis_breaker import LONGEST_PAUSE
+from llmcache.backends.redis.backend import RedisBackend
+from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendUnavailableError
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.redis import RedisServer, server_or_skip

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from llmcache import RedisBackend, cached_structured
-from llmcache.backends.redis_breaker import LONGEST_PAUSE
+from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendWarning
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.redis import RedisServer, program_or_skip, running_sentinels, server_or_skip

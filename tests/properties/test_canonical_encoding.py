@@ -37,11 +37,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pictures
 
-from llmcache.keys.arrays import WRITERS
-from llmcache.keys.canonical import digest, encode, feed
-from llmcache.keys.media import PATH_KINDS
-from llmcache.keys.natives import BUILTINS
-from llmcache.keys.stdlib import STDLIB
+from llmcache.keys.values.arrays import WRITERS
+from llmcache.keys.values.canonical import digest, encode, feed
+from llmcache.keys.values.media import PATH_KINDS
+from llmcache.keys.values.natives import BUILTINS
+from llmcache.keys.values.stdlib import STDLIB
 
 
 def loaded(name: str) -> Any:

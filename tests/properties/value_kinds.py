@@ -38,9 +38,9 @@ from hypothesis import strategies as st
 from instructor.processing.multimodal import PDF, Audio, Image
 from PIL import Image as Pictures
 
-from llmcache.keys.canonical import digest, register_key_type
 from llmcache.keys.fingerprints import Fingerprints
 from llmcache.keys.project import Project
+from llmcache.keys.values.canonical import digest, register_key_type
 
 REFERENCES = Fingerprints(Project("value_kinds"))
 T = TypeVar("T")

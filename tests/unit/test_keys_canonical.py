@@ -25,8 +25,8 @@ import pytest
 import wrapt
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.canonical import PlainReferences, digest, encode
-from llmcache.keys.registry import ValueStream
+from llmcache.keys.values.canonical import PlainReferences, digest, encode
+from llmcache.keys.values.registry import ValueStream
 
 PLAIN = PlainReferences()
 

@@ -15,8 +15,8 @@ import pydantic
 import pytest
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.canonical import PlainReferences, digest, feed
-from llmcache.keys.stream import DEPTH_LIMIT
+from llmcache.keys.values.canonical import PlainReferences, digest, feed
+from llmcache.keys.values.stream import DEPTH_LIMIT
 
 PLAIN = PlainReferences()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from llmcache.keys.bytecode import body_of_bytecode
-from llmcache.keys.code import body_of
-from llmcache.keys.locals import Origin
-from llmcache.keys.syntax import dump_function
+from llmcache.keys.code.bytecode import body_of_bytecode
+from llmcache.keys.code.function import body_of
+from llmcache.keys.code.locals import Origin
+from llmcache.keys.code.syntax import dump_function
 
 
 def dumped(source: str) -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import FunctionKeys
+from llmcache.keys.values.canonical import FileNeeded
 
 
 class First:

@@ -12,8 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from llmcache.errors import ConfigurationError, UncacheableArgumentError
-from llmcache.keys.canonical import FileNeeded
 from llmcache.keys.key import FunctionKeys
+from llmcache.keys.values.canonical import FileNeeded
 
 T = TypeVar("T")
 PROMPT = "Extract."

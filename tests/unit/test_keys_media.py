@@ -16,7 +16,7 @@ from instructor.processing.multimodal import PDF, Audio, Image, ImageWithCacheCo
 from PIL import Image as Picture
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.canonical import FileNeeded, PlainReferences, digest
+from llmcache.keys.values.canonical import FileNeeded, PlainReferences, digest
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -310,7 +310,7 @@ def test_every_frame_of_an_animation_counts(tmp_path: Path) -> None:
 
 def test_keys_of_plain_values_load_no_library() -> None:
     program = (
-        "import sys; from llmcache.keys.canonical import PlainReferences, digest; "
+        "import sys; from llmcache.keys.values.canonical import PlainReferences, digest; "
         "class_ = type('T', (), {'__cache_key__': lambda self: 1}); "
         "digest([1, 'a', {2: class_()}], path='v', references=PlainReferences()); "
         "print(sorted({'numpy', 'pandas', 'PIL', 'instructor', 'attrs'} & set(sys.modules)))"

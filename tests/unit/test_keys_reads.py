@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmcache.keys.chains import settled
+from llmcache.keys.code.chains import settled
 from llmcache.keys.key import FunctionKeys
 
 ask: Any = print

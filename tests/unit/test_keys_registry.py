@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys import registry
-from llmcache.keys.canonical import PlainReferences, digest, register_key_type
+from llmcache.keys.values import registry
+from llmcache.keys.values.canonical import PlainReferences, digest, register_key_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmcache.leases import POLL_FIRST, POLL_LAST, next_pause
+from llmcache.flight.leases import POLL_FIRST, POLL_LAST, next_pause
 
 
 @pytest.mark.parametrize("pause", [POLL_FIRST, 0.1, POLL_LAST, 10.0])

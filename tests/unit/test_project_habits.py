@@ -55,16 +55,25 @@ def test_the_glossary_is_in_order_and_defines_each_word_once() -> None:
     assert words == sorted(set(words))
 
 
+def drawn_layers() -> dict[str, list[str]]:
+    """The layers as CONTRIBUTING draws them: of the house, and of each room that has its own."""
+    drawing = page("CONTRIBUTING.md").partition("\n__main__ ")[2].partition("```")[0]
+    house, _, rooms = f"__main__ {drawing}".partition("\n\n")
+    layers = {"llmcache": [re.split(r"\s{2,}", line)[0].strip() for line in house.splitlines()]}
+    for line in rooms.splitlines():
+        room, _, inside = line.partition(": ")
+        layers[f"llmcache.{room}"] = inside.split(", ")
+    return layers
+
+
 def test_the_layers_are_drawn_as_they_are_enforced() -> None:
-    (contract,) = (
-        each for each in PROJECT["tool"]["importlinter"]["contracts"] if each["type"] == "layers"
-    )
-    lines = page("CONTRIBUTING.md").partition("\n__main__ ")[2].partition("```")[0].splitlines()
-    drawn = [
-        re.split(r"\s{2,}", f"__main__ {line}" if not number else line)[0].strip()
-        for number, line in enumerate(lines)
-    ]
-    assert [line.replace(" · ", " | ") for line in drawn] == contract["layers"]
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    enforced = {
+        each["containers"][0]: [layer.replace(" | ", " · ") for layer in each["layers"]]
+        for each in contracts
+        if each["type"] == "layers"
+    }
+    assert drawn_layers() == enforced
 
 
 def test_ci_calls_the_one_test_command_of_the_readme() -> None:

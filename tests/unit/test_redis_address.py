@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from llmcache.backends.redis import RedisBackend
-from llmcache.backends.redis_address import read_url
+from llmcache.backends.redis.address import read_url
+from llmcache.backends.redis.backend import RedisBackend
 from llmcache.backends.url import open_backend
 from llmcache.errors import BackendUnavailableError, ConfigurationError
 

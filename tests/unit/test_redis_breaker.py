@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmcache.backends.redis_breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker
+from llmcache.backends.redis.breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker
 from llmcache.testing.clock import ManualClock
 
 

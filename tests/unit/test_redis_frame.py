@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcache.backends.base import Entry, Nothing, Scope
-from llmcache.backends.redis_frame import (
+from llmcache.backends.redis.frame import (
     HEAD_SIZE,
     pack_entry,
     read_head,

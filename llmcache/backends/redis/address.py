@@ -1,0 +1,176 @@
+"""What a user may hand over as a Redis: a URL, or a client that is open already."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from llmcache.backends.address import whole_number
+from llmcache.backends.redis.lines import AsyncLines, Callbacks, Lines
+from llmcache.durations import parse_duration
+from llmcache.errors import ConfigurationError
+
+__all__ = ["Address", "Client", "is_async", "is_cluster", "read_url", "where_is"]
+
+SCHEMES = ("redis", "rediss", "unix")
+ALLOWED_URL = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket?db=0"
+MAX_CONNECTIONS = 32
+"""Sockets a process opens, for each event loop and for its threads together."""
+
+
+class Client(Protocol):
+    """What is asked of a client, sync or async: redis-py's way of saying it."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send one command, give its reply."""
+        ...
+
+    def pipeline(self, transaction: bool = ...) -> Any:  # noqa: FBT001 - redis-py's own signature
+        """Commands to be sent together."""
+        ...
+
+    def scan(self, cursor: int = ..., match: str = ..., count: int = ..., **options: Any) -> Any:
+        """One step over the keys."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server, read from a URL.
+
+    Attributes:
+        url: For redis-py: without the options that are ours.
+        shown: For people: without user, password and options.
+        prefix: What the URL's query says, or None.
+        timeout: As `prefix`, in seconds.
+        connections: How many there may be, for each event loop and for all threads together.
+    """
+
+    url: str
+    shown: str
+    prefix: str | None = None
+    timeout: float | None = None
+    connections: int = MAX_CONNECTIONS
+
+    def lines(self, timeout: float) -> Lines:
+        """Connections for threads, none of them open yet.
+
+        Raises:
+            ConfigurationError: For options that a connection does not take.
+        """
+        redis = library()
+        options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        make = self.maker(redis.ConnectionPool, redis.retry.Retry, options)
+        return Lines(make, shapes(redis), self.connections, timeout)
+
+    def async_lines(self) -> AsyncLines:
+        """As `lines`, for the running event loop; the caller bounds what an exchange takes."""
+        redis = library()
+        options = {"socket_timeout": None, "socket_connect_timeout": None}
+        make = self.maker(redis.asyncio.ConnectionPool, redis.asyncio.retry.Retry, options)
+        return AsyncLines(make, shapes(redis), self.connections)
+
+    def maker(
+        self, pool_type: Any, retry_type: Any, options: Mapping[str, float | None]
+    ) -> Callable[[], Any]:
+        """What makes a connection, once its options have proved to be ones that it takes.
+
+        RESP2 and no retry are asked for, whatever the defaults of the installed release are.
+        """
+        retry = retry_type(library().backoff.NoBackoff(), 0)
+        try:
+            pool = pool_type.from_url(self.url, **options, retry=retry, protocol=2)
+            make = partial(pool.connection_class, **pool.connection_kwargs)
+            make()
+        except (TypeError, ValueError) as error:
+            raise refused(self.shown, str(error)) from None
+        return make
+
+
+def shapes(redis: Any) -> Callbacks:
+    """What redis-py makes of the replies to some commands, by command."""
+    return dict(redis.Redis(protocol=2).response_callbacks)
+
+
+def read_url(url: str) -> Address:
+    """Take our options out of a URL.
+
+    Raises:
+        ConfigurationError: For another scheme, or a value that cannot be read.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise refused(url.partition(":")[0] + "://...", f"{parts.scheme!r} is not a Redis scheme")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    prefix, timeout = query.pop("prefix", None), query.pop("timeout", None)
+    connections = query.pop("max_connections", None)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return Address(
+        f"{plain}?{urlencode(query)}" if query else plain,
+        shown,
+        prefix,
+        None if timeout is None else parse_duration(timeout, name="timeout"),
+        MAX_CONNECTIONS if connections is None else whole_number(connections),
+    )
+
+
+def library() -> Any:
+    """redis-py, imported when first needed.
+
+    Raises:
+        ConfigurationError: Where the extra is not installed.
+    """
+    try:
+        import redis.asyncio.retry  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise ConfigurationError(
+            "A redis:// backend needs redis-py: pip install 'llmcache-structured[redis]'",
+            name="backend",
+            allowed="any backend, once the extra 'redis' is installed",
+        ) from error
+    return redis
+
+
+def is_async(client: object) -> bool:
+    """Whether a client is of the asyncio kind.
+
+    Raises:
+        ConfigurationError: Where it is no client at all.
+    """
+    command = getattr(type(client), "execute_command", None)
+    if command is None:
+        raise refused(type(client).__qualname__, "it is neither a URL nor a Redis client")
+    return inspect.iscoroutinefunction(command)
+
+
+def is_cluster(client: object) -> bool:
+    """Whether a client spreads its keys over several servers."""
+    return hasattr(client, "nodes_manager")
+
+
+def where_is(client: object) -> str:
+    """Where a client that was passed in leads to, without credentials."""
+    pool = getattr(client, "connection_pool", None)
+    if service := getattr(pool, "service_name", ""):
+        return f"sentinel://{service}"
+    known = getattr(pool, "connection_kwargs", None) or {}
+    if "path" in known:
+        return f"unix://{known['path']}"
+    if "host" in known:
+        return f"redis://{known['host']}:{known.get('port', 6379)}/{known.get('db') or 0}"
+    return type(client).__qualname__
+
+
+def refused(value: str, why: str) -> ConfigurationError:
+    """The error for what is no Redis."""
+    return ConfigurationError(
+        f"backend={value}: {why}. Allowed: {ALLOWED_URL}, or an open redis-py or valkey-py client.",
+        name="backend",
+        value=value,
+        allowed=ALLOWED_URL,
+    )

@@ -1,0 +1,286 @@
+"""A function that is cached: what was said of it at decoration, and its calls as questions.
+
+A `Subject` is made once per decoration. A `Variant` of it is what is called: the function itself,
+or one that `cache_with` made, with settings of its own.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+import inspect
+import json
+import typing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from types import BuiltinFunctionType, MappingProxyType, MethodType
+from typing import Any
+
+from llmcache.backends.base import Backend, Scope
+from llmcache.backends.url import shared_backend
+from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
+from llmcache.engine.question import ASYNC_ITEMS, AWAITED, ITEMS, KeptParts, Plan, Question
+from llmcache.errors import ConfigurationError
+from llmcache.events import listened
+from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
+from llmcache.keys.values.canonical import FileNeeded
+from llmcache.ledger import account_of
+from llmcache.modes import mode_in_context
+from llmcache.previews import previews, unkeyed_beside
+from llmcache.settings import Mode, Settings, generation, resolve, sources
+from llmcache.store import in_worker, store_of
+from llmcache.tally import Tally
+
+__all__ = ["Kind", "Subject", "Variant"]
+
+
+class Kind(enum.Enum):
+    """What a function is, told once, at decoration."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    ITEMS = "generator"
+    ASYNC_ITEMS = "async generator"
+    AWAITABLE = "function that is annotated as returning an awaitable"
+
+
+MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS, Kind.AWAITABLE: AWAITED}
+
+
+@dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
+class Arguments:
+    """One call: what is run, and its arguments with the instance or class in front."""
+
+    run: Callable[[], Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def kind_of(function: Any) -> Kind:
+    """What calling the function gives; for a callable object, what its `__call__` gives."""
+    called = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004 - the method is inspected, not called
+    for candidate in (function, called):
+        if inspect.isasyncgenfunction(candidate):
+            return Kind.ASYNC_ITEMS
+        if inspect.isgeneratorfunction(candidate):
+            return Kind.ITEMS
+        if inspect.iscoroutinefunction(candidate):
+            return Kind.ASYNC
+        if says_awaitable(getattr(candidate, "__annotations__", {}).get("return")):
+            return Kind.AWAITABLE
+    return Kind.SYNC
+
+
+def says_awaitable(annotation: Any) -> bool:
+    """Whether a return annotation is `Awaitable[...]` or `Coroutine[...]`, as an object or text."""
+    if isinstance(annotation, str):
+        named = annotation.partition("[")[0].rpartition(".")[2]
+        return named in {"Awaitable", "Coroutine"}
+    return typing.get_origin(annotation) in {Awaitable, Coroutine}
+
+
+class Subject:
+    """What was said of a function at decoration.
+
+    Attributes:
+        layer: Its settings, as `settings.layer` checked them.
+        keys: Makes the keys of its calls.
+        kind: What calling it gives.
+        mark: Put before what is stored, where that is no result but a stream of them.
+        takes_instance: Whether the object or class that it is bound to is its first argument.
+    """
+
+    def __init__(
+        self,
+        wrapped: Any,
+        layer: Mapping[str, Any],
+        keep_if: Callable[[Any], object] | None,
+        keying: Mapping[str, Any],
+    ) -> None:
+        self.layer = layer
+        self.keep_if = keep_if
+        self.takes_instance: bool = not isinstance(wrapped, staticmethod | BuiltinFunctionType)
+        function = wrapped.__func__ if isinstance(wrapped, UNBOUND) else wrapped
+        self.kind: Kind = kind_of(function)
+        self.keys: FunctionKeys = FunctionKeys(function, **keying)
+        self.mark: bytes = MARKS.get(self.kind, b"")
+        self.tally: Tally = Tally()
+        self.seen: SeenTypes = SeenTypes()
+        self.latest: tuple[ResultType | None, ResultCodec] = None, result_codec(Any)
+
+    def arguments(
+        self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Arguments:
+        """One call, as wrapt hands it over."""
+        full = (instance, *args) if self.takes_instance and instance is not None else args
+        return Arguments(lambda: wrapped(*args, **kwargs), full, kwargs)
+
+    def codec(self, result: ResultType) -> ResultCodec:
+        """The codec for a type of result; that of the call before is at hand."""
+        known, codec = self.latest
+        if known is not result:
+            codec = result_codec(result.declared, result.candidates, self.seen)
+            self.latest = result, codec
+        return codec
+
+
+UNBOUND = (classmethod, staticmethod, MethodType)
+
+
+class Variant:
+    """A subject under the settings of `cache_with`, or under none.
+
+    Args:
+        subject: What is called.
+        overrides: A checked layer over all others but `LLMCACHE_DISABLE`.
+        sample: Which of several answers to one question; None: the only one.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        overrides: Mapping[str, Any] = MappingProxyType({}),
+        sample: int | str | None = None,
+    ) -> None:
+        self.subject = subject
+        self.overrides = overrides
+        self.sample = sample
+        self.plans: dict[Mode | None, tuple[int, Plan]] = {}
+
+    def over(self, overrides: Mapping[str, Any], sample: int | str | None) -> Variant:
+        """This variant with further settings over its own."""
+        return Variant(self.subject, {**self.overrides, **overrides}, sample)
+
+    def key(self, call: Arguments) -> CacheKey:
+        """The key of a call, with its parts."""
+        return self.subject.keys.key(call.args, call.kwargs, **self.plan().keying[0])
+
+    def plan(self) -> Plan:
+        """What this call goes by; made anew only after the configuration changed."""
+        selected = mode_in_context()
+        known = self.plans.get(selected)
+        now = generation()
+        if known is not None and known[0] == now:
+            return known[1]
+        chosen = {} if selected is None else {"mode": selected}
+        # The context's mode stands over the decorator's, and `cache_with` over both.
+        settings = resolve(self.subject.layer, chosen, self.overrides)
+        plan = self.plan_of(settings)
+        self.plans[selected] = now, plan
+        return plan
+
+    def plan_of(self, settings: Settings) -> Plan:
+        """The plan for some settings."""
+        keys = settings.sealing_keys
+        keyed = {
+            "namespace": settings.namespace,
+            "sample": self.sample,
+            "project": settings.project,
+        }
+        scope = Scope(settings.namespace, self.subject.keys.name)
+        backend = backend_of(settings)
+        return Plan(
+            settings=settings,
+            scope=scope,
+            store=store_of(backend),
+            framing=Framing(keys=keys),
+            tally=self.subject.tally.at(account_of(backend, scope, settings.clock)),
+            keep_if=self.subject.keep_if,
+            keying=tuple({**keyed, "secret": digest_secret(key)} for key in keys) or (keyed,),
+        )
+
+    def question(self, plan: Plan, call: Arguments, *, files: bool = True) -> Question:
+        """One call as a question.
+
+        Raises:
+            UncacheableArgumentError: When an argument has no stable form.
+            FileNeeded: `files` is false and the key needs one.
+            TypeError: The function's own, when it cannot be called like that.
+        """
+        subject = self.subject
+        digest, result = subject.keys.asked(call.args, call.kwargs, files=files, **plan.keying[0])
+        return Question(  # by position, as each hit makes one: names would double what that takes
+            plan,
+            digest,
+            subject.codec(result),
+            call.run,
+            lambda: self.parts(plan, call),
+            lambda: self.former(plan, call),
+            subject.mark,
+            plan.settings.backend_timeout,
+            plan.settings.clock.monotonic() if listened() else None,
+        )
+
+    async def aquestion(self, plan: Plan, call: Arguments) -> Question:
+        """As `question`, async: a key that needs a file is made in a worker thread."""
+        try:
+            return self.question(plan, call, files=False)
+        except FileNeeded:
+            return await in_worker(lambda: self.described(plan, call))
+
+    def described(self, plan: Plan, call: Arguments) -> Question:
+        """A question whose parts are known already, so that nothing is read later."""
+        question = self.question(plan, call)
+        parts, former = question.parts(), self.former(plan, call)
+        question.parts, question.former = lambda: parts, lambda: former
+        return question
+
+    def parts(self, plan: Plan, call: Arguments) -> KeptParts:
+        """What the key of a call is made of."""
+        keys = self.subject.keys
+        parts = keys.parts(call.args, call.kwargs, **plan.keying[0])
+        beside: dict[str, str] = {}
+        if plan.settings.previews and not plan.settings.sealing_keys:
+            beside = previews(keys.planner.binder.bind(call.args, call.kwargs))
+        kept = as_json({**parts.call, **beside})
+        return KeptParts(kept, parts.manifest, self.shared(plan, call, parts))
+
+    def shared(self, plan: Plan, call: Arguments, parts: KeyParts) -> bytes:
+        """What all calls share, with what no key can see; nothing where it is kept already."""
+        if parts.manifest in plan.kept_manifests:
+            return b""
+        unkeyed = self.subject.keys.unkeyed(call.args, call.kwargs, **plan.keying[0])
+        return as_json({**parts.shared, **unkeyed_beside(unkeyed)})
+
+    def former(self, plan: Plan, call: Arguments) -> tuple[str, ...]:
+        """The digests that the call had under the older encryption keys."""
+        return tuple(
+            self.subject.keys.digest(call.args, call.kwargs, **keyed) for keyed in plan.keying[1:]
+        )
+
+
+def as_json(parts: Mapping[str, str]) -> bytes:
+    """Parts as they are kept."""
+    return json.dumps(dict(parts), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def digest_secret(key: bytes) -> bytes:
+    """The key of the digests' HMAC, from the one that seals: neither tells the other."""
+    return hmac.new(key, b"llmcache/1 digests", hashlib.sha256).digest()
+
+
+def backend_of(settings: Settings) -> Backend:
+    """The backend that settings name; opened at its first operation.
+
+    Raises:
+        ConfigurationError: For a bad URL, naming the variable or setting that holds it.
+    """
+    if not isinstance(settings.backend, str):
+        return settings.backend  # type: ignore[no-any-return]
+    try:
+        return shared_backend(
+            settings.backend,
+            clock=settings.clock,
+            dir=settings.dir,
+            max_bytes=settings.max_bytes,
+            timeout=settings.backend_timeout,
+        )
+    except ConfigurationError as error:
+        source = sources().get("backend", "")
+        name = (
+            source.removeprefix("environment ") if source.startswith("environment") else "backend"
+        )
+        raise ConfigurationError(
+            f"{name}: {error}", name=name, value=error.value, allowed=error.allowed
+        ) from None

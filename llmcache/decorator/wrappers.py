@@ -1,0 +1,183 @@
+"""What stands in the place of a decorated function: it looks like it, and has the handle."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from collections.abc import Callable
+from types import EllipsisType, MethodType
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import wrapt
+
+from llmcache.backends.base import Backend
+from llmcache.decorator import handle
+from llmcache.decorator.calls import AWAITED, CALLS
+from llmcache.decorator.subject import Variant
+from llmcache.errors import ConfigurationError
+from llmcache.keys.key import CacheKey
+from llmcache.settings import Mode, layer
+from llmcache.tally import CacheInfo
+
+__all__ = ["CachedCallable"]
+
+
+class CacheHandle:
+    """The handle of `docs/reference/api.md`, on the function and on its bound forms.
+
+    Where the function is a coroutine function or an async generator function, what may have to
+    wait returns a coroutine.
+    """
+
+    def _self_target(self) -> tuple[Variant, Any, Any]:
+        """The variant, what is run, and the object or class that it is bound to."""
+        raise NotImplementedError
+
+    def _self_ask(
+        self,
+        sync: Callable[..., Any],
+        twin: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Ask about one call, in the colour of the function."""
+        variant, wrapped, instance = self._self_target()
+        call = variant.subject.arguments(wrapped, instance, args, kwargs)
+        return (twin if variant.subject.kind in AWAITED else sync)(variant, call)
+
+    def cache_key(self, /, *args: Any, **kwargs: Any) -> CacheKey:
+        """See `CachedFunction.cache_key`."""
+        variant, wrapped, instance = self._self_target()
+        return variant.key(variant.subject.arguments(wrapped, instance, args, kwargs))
+
+    def cache_explain(self, /, *args: Any, **kwargs: Any) -> Any:
+        """See `CachedFunction.cache_explain`."""
+        return self._self_ask(handle.explain, handle.aexplain, args, kwargs)
+
+    def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any:
+        """See `CachedFunction.cache_peek`."""
+        return self._self_ask(handle.peek, handle.apeek, args, kwargs)
+
+    def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> Any:
+        """See `CachedFunction.cache_invalidate`."""
+        return self._self_ask(handle.invalidate, handle.ainvalidate, args, kwargs)
+
+    def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
+        """See `CachedFunction.cache_refresh`."""
+        variant, wrapped, instance = self._self_target()
+        subject = variant.subject
+        if variant.plan().settings.mode is Mode.ON:
+            variant = variant.over(layer({"mode": Mode.REFRESH}), variant.sample)
+        return CALLS[subject.kind](variant, subject.arguments(wrapped, instance, args, kwargs))
+
+    def cache_clear(self) -> Any:
+        """See `CachedFunction.cache_clear`."""
+        variant, _, _ = self._self_target()
+        return (handle.aclear if variant.subject.kind in AWAITED else handle.clear)(variant)
+
+    def cache_info(self) -> CacheInfo:
+        """See `CachedFunction.cache_info`."""
+        return handle.info(self._self_target()[0])
+
+    @property
+    def cache_backend(self) -> Backend:
+        """See `CachedFunction.cache_backend`."""
+        return self._self_target()[0].plan().store.backend
+
+
+if TYPE_CHECKING:
+    BoundWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    Wrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    BoundWrapper, Wrapper = wrapt.BoundFunctionWrapper, wrapt.FunctionWrapper
+
+
+class BoundCachedFunction(CacheHandle, BoundWrapper):
+    """A cached method, bound to its object or class; made per access, so it holds nothing."""
+
+    def _self_target(self) -> tuple[Variant, Any, Any]:
+        instance = self.__wrapped__.__self__ if isinstance(self.__wrapped__, MethodType) else None
+        return self._self_parent._self_variant, self.__wrapped__, instance  # noqa: SLF001 - its own parent
+
+    def cache_with(self, **settings: Any) -> Any:
+        """See `CachedFunction.cache_with`."""
+        parent = self._self_parent.cache_with(**settings)
+        return parent.__get__(self._self_instance, self._self_owner)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        bound_to = self._self_owner if self._self_instance is None else self._self_instance
+        return getattr, (bound_to, self.__wrapped__.__name__)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        instance = copy.deepcopy(self._self_instance, memo)
+        return self._self_parent.__get__(instance, self._self_owner)
+
+
+class CachedCallable(CacheHandle, Wrapper):
+    """What `cached_structured` puts in the place of a function; it looks like the function."""
+
+    # Not annotated: `__annotations__` of the function would be those of this class.
+    __bound_function_wrapper__ = BoundCachedFunction
+
+    def __init__(self, wrapped: Any, variant: Variant) -> None:
+        call, subject = CALLS[variant.subject.kind], variant.subject
+
+        def called(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            return call(variant, subject.arguments(wrapped, instance, args, kwargs))
+
+        super().__init__(wrapped, called)
+        self._self_variant = variant
+
+    def _self_target(self) -> tuple[Variant, Any, Any]:
+        instance = self.__wrapped__.__self__ if isinstance(self.__wrapped__, MethodType) else None
+        return self._self_variant, self.__wrapped__, instance
+
+    def cache_with(self, *, sample: Any = ..., **settings: Any) -> CachedCallable:
+        """See `CachedFunction.cache_with`."""
+        unknown = set(settings) - {"ttl", "mode", "namespace"}
+        if unknown:
+            raise ConfigurationError(
+                f"cache_with takes ttl, mode, namespace and sample, not {sorted(unknown)}.",
+                name=min(unknown),
+                allowed="ttl, mode, namespace, sample",
+            )
+        if not isinstance(sample, int | str | EllipsisType | None) or isinstance(sample, bool):
+            raise ConfigurationError(
+                f"sample={sample!r} cannot be used. Allowed: a number, text, or None.",
+                name="sample",
+                value=repr(sample),
+                allowed="a number, text, or None",
+            )
+        variant = self._self_variant
+        kept = variant.sample if isinstance(sample, EllipsisType) else sample
+        return CachedCallable(self.__wrapped__, variant.over(layer(settings), kept))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        named = by_name, (self.__wrapped__.__module__, self.__wrapped__.__qualname__)
+        variant = self._self_variant
+        if not variant.overrides and variant.sample is None:
+            return named
+        return rebuilt, (*named[1], dict(variant.overrides), variant.sample)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
+
+
+def by_name(module: str, qualname: str) -> Any:
+    """The decorated function of a name: how it crosses to another process."""
+    found: Any = sys.modules.get(module) or importlib.import_module(module)  # noqa: TID251 - what pickle itself does for a function
+    for step in qualname.split("."):
+        found = getattr(found, step)
+    return found
+
+
+def rebuilt(module: str, qualname: str, overrides: dict[str, Any], sample: int | str | None) -> Any:
+    """A function that `cache_with` made, in another process."""
+    return by_name(module, qualname).cache_with(sample=sample, **overrides)

@@ -1,0 +1,69 @@
+"""Looking in the store, under today's key and under those of older encryption keys."""
+
+from __future__ import annotations
+
+from llmcache.backends.base import Entry, Nothing
+from llmcache.engine.question import Question
+from llmcache.settings import Mode
+from llmcache.store import Failed
+
+__all__ = ["alook", "every_key", "look"]
+
+
+MOST_ASKED = 10_000
+"""Keys that are remembered as asked, each some 150 bytes; then all are forgotten."""
+
+
+def look(question: Question) -> Entry | Nothing | Failed | None:
+    """What is stored; None where it does not matter, or the claim will look."""
+    if question.plan.anew or claim_looks(question):
+        return None
+    found = question.plan.store.get(question.key)
+    if found is Nothing.ABSENT and len(question.plan.keying) > 1:
+        return rotated(question, [(key, question.plan.store.get(key)) for key in question.former()])
+    return found
+
+
+async def alook(question: Question) -> Entry | Nothing | Failed | None:
+    """As `look`, async."""
+    if question.plan.anew or claim_looks(question):
+        return None
+    found = await question.plan.store.aget(question.key)
+    if found is Nothing.ABSENT and len(question.plan.keying) > 1:
+        aget = question.plan.store.aget
+        return rotated(question, [(key, await aget(key)) for key in question.former()])
+    return found
+
+
+def claim_looks(question: Question) -> bool:
+    """Whether to go straight to the claim, which looks too: one exchange for a miss, not two.
+
+    On a server, and where this process asks for the first time: a hit by the claim is a hit, but
+    takes the server longer. Not where anything but a fresh entry under today's key is of use.
+    """
+    plan = question.plan
+    asked = plan.store.asked
+    if asked is None or question.key in asked:
+        return False
+    if len(asked) >= MOST_ASKED:
+        asked.clear()
+    asked.add(question.key)
+    settings = plan.settings
+    windows = settings.stale_while_revalidate or settings.stale_if_error
+    return settings.mode is Mode.ON and len(plan.keying) <= 1 and not windows
+
+
+def every_key(question: Question) -> tuple[str, ...]:
+    """All digests under which the answer may be stored."""
+    return question.key, *question.former()
+
+
+def rotated(
+    question: Question, found: list[tuple[str, Entry | Nothing | Failed]]
+) -> Entry | Nothing | Failed:
+    """The first entry under a former digest."""
+    for key, entry in found:
+        if isinstance(entry, Entry):
+            question.stored_as = key
+            return entry
+    return Nothing.ABSENT

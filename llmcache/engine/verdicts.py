@@ -1,0 +1,221 @@
+"""What a call comes to, once it is known what was found, and what is told of it.
+
+Pure but for the telling: each function counts the call under exactly one event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import enum
+from typing import Any, NamedTuple
+
+from llmcache.backends.base import Entry, Nothing
+from llmcache.codecs import Unreadable, Usage
+from llmcache.engine.question import Answer, Question, outcome_of, report, restore, revive
+from llmcache.errors import BackendError, CacheMissError
+from llmcache.events import Event, Hit, Miss, Stale, Wait
+from llmcache.flight.streams import AsyncSharedStream, SharedStream
+from llmcache.lookup import Expired, Fresh, is_fresh, reason_of, unreadable
+from llmcache.lookup import Stale as StaleEntry
+from llmcache.settings import Mode
+from llmcache.store import Failed
+
+__all__ = [
+    "UNDECIDED",
+    "Call",
+    "Found",
+    "Serve",
+    "at_once",
+    "count_raised",
+    "for_caller",
+    "for_follower",
+    "stale_after",
+    "verdict",
+]
+
+
+class Serve(NamedTuple):
+    """The value for the caller; `refresh`: it is to be computed anew behind his back."""
+
+    value: Any
+    refresh: bool = False
+
+
+class Call(NamedTuple):
+    """The function must run. `reserve`: what may be served if it raises."""
+
+    reason: str
+    reserve: Entry | None = None
+
+
+class Undecided(enum.Enum):
+    """The typed answer of `at_once` where there is no value at once."""
+
+    UNDECIDED = "undecided"
+
+
+UNDECIDED = Undecided.UNDECIDED
+Found = Entry | Nothing | Failed | None
+"""What looking gave; None: nothing was looked for, as in a refresh, or the claim will look."""
+
+
+def at_once(question: Question, found: Found) -> Any:
+    """The value of a fresh entry of a call that nobody listens to, counted: most hits.
+
+    It makes none of the objects that `verdict` makes, which says the same of such an entry, and
+    decides all else: then this is `UNDECIDED`.
+    """
+    plan = question.plan
+    if (
+        question.told
+        or question.began is not None
+        or not isinstance(found, Entry)
+        or not is_fresh(found, now := plan.now(), plan.reader_ttl)
+    ):
+        return UNDECIDED
+    try:
+        value = revive(question, restore(question, found))
+    except Unreadable:
+        return UNDECIDED
+    question.told = True
+    plan.tally.count_hit(found, now)
+    return value
+
+
+def verdict(question: Question, found: Found) -> Serve | Call:
+    """Decide on what was found.
+
+    Raises:
+        CacheMissError: In mode `offline`, when there is nothing to serve.
+        BackendError: With `on_backend_error="raise"`.
+    """
+    offline = question.plan.offline
+    if found is None:
+        return Call("refresh" if question.anew else "absent")
+    if isinstance(found, Failed):
+        if not offline:
+            report(question, found)
+        return missed(question, "the backend failed", offline=offline)
+    outcome = outcome_of(question, found)
+    if isinstance(outcome, Fresh | StaleEntry) or (offline and isinstance(outcome, Expired)):
+        return read(question, outcome, offline=offline)
+    if isinstance(outcome, Expired):
+        return Call("expired", outcome.entry if outcome.covers_errors else None)
+    return missed(question, reason_of(outcome), offline=offline)
+
+
+def read(
+    question: Question, outcome: Fresh | StaleEntry | Expired, *, offline: bool
+) -> Serve | Call:
+    """Serve an entry, or miss when it cannot be restored."""
+    try:
+        value = revive(question, restore(question, outcome.entry))
+    except Unreadable as error:
+        return missed(question, unreadable(error.reason), offline=offline)
+    return served(question, outcome, value)
+
+
+def served(question: Question, outcome: Fresh | StaleEntry | Expired, value: Any) -> Serve:
+    """Count a served entry."""
+    if isinstance(outcome, Fresh):
+        tell(question, Hit, outcome.entry, age=outcome.age)
+        return Serve(value)
+    offline = question.plan.offline
+    reason = "offline" if offline else "revalidate"
+    tell(question, Stale, outcome.entry, age=outcome.age, reason=reason)
+    return Serve(value, refresh=not offline and question.plan.settings.mode is not Mode.READONLY)
+
+
+def missed(question: Question, reason: str, *, offline: bool) -> Call:
+    """A miss: a call, or in mode `offline` an error."""
+    if not offline:
+        return Call(reason)
+    function = question.plan.scope.function
+    tell(question, Miss, None, reason="offline")
+    raise CacheMissError(
+        f"Mode is offline and no answer to this call of {function} is stored ({reason}), "
+        f"key {question.key[:12]}…. Call it once in mode 'on' to store one.",
+        function=function,
+        key=question.key,
+        explanation=reason,
+    )
+
+
+def count_raised(question: Question, error: BaseException) -> None:
+    """Count a call that raises: as a wait where another's call raised, else as a miss."""
+    if question.follows:
+        tell(question, Wait, None)
+    else:
+        tell(question, Miss, None, reason=f"error: {type(error).__name__}")
+
+
+def for_caller(question: Question, call: Call, answer: Answer) -> Any:
+    """The value for a caller: his own call's, or his copy of another's."""
+    if question.follows:
+        return for_follower(question, answer)
+    return for_leader(question, call, answer)
+
+
+def for_leader(question: Question, call: Call, answer: Answer) -> Any:
+    """The value for the caller whose call it was."""
+    if answer.found is None:
+        reason = question.reason or call.reason
+        tell(question, Miss, answer.usage, seconds=answer.seconds, reason=reason)
+    elif answer.waited:
+        tell(question, Wait, answer.found)
+    else:
+        age = question.plan.settings.clock.time() - answer.found.created
+        tell(question, Hit, answer.found, age=max(0.0, age))
+    return answer.value
+
+
+def for_follower(question: Question, answer: Answer) -> Any:
+    """The value for a caller who waited: a copy of his own wherever one can be made."""
+    tell(question, Wait, answer.usage, saved=answer.seconds)
+    if isinstance(answer.value, SharedStream | AsyncSharedStream):
+        return answer.value
+    # Two functions under one `name` may declare different types: what the leader's codec wrote
+    # may be nothing to this one.
+    with contextlib.suppress(Unreadable):
+        if answer.data is not None:
+            return revive(question, answer.data)
+    try:
+        return copy.deepcopy(answer.value)
+    except Exception:  # noqa: BLE001 - the class's own code; the same object is the best there is
+        return answer.value
+
+
+def stale_after(question: Question, call: Call, error: Exception) -> Any:
+    """The reserve, when the function itself raised; else the exception goes on.
+
+    Raises:
+        Exception: `error`, where there is nothing to serve in its place.
+    """
+    if call.reserve is None or isinstance(error, BackendError):
+        raise error
+    with contextlib.suppress(Unreadable):
+        value = revive(question, restore(question, call.reserve))
+        age = question.plan.settings.clock.time() - call.reserve.created
+        reason = f"error: {type(error).__name__}"
+        tell(question, Stale, call.reserve, age=age, reason=reason)
+        return value
+    raise error
+
+
+def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **facts: Any) -> None:
+    """Count a call and tell of it, once: a stream may be asked for again in the middle."""
+    if question.told:
+        return
+    question.told = True
+    if "seconds" not in facts:
+        clock = question.plan.settings.clock
+        began = question.began
+        facts["seconds"] = 0.0 if began is None else clock.monotonic() - began
+    if usage is not None:
+        facts["model"] = usage.model
+        facts["input_tokens"] = usage.input_tokens
+        facts["output_tokens"] = usage.output_tokens
+    if isinstance(usage, Entry):
+        facts["saved"] = usage.seconds
+    question.plan.tally.tell(kind(**question.names, **facts))

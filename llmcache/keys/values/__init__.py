@@ -1,0 +1,1 @@
+"""Arguments and constants become canonical bytes. `canonical` is the way in."""
