@@ -25,11 +25,10 @@ from llmcache import (
     LRUBackend,
     SQLiteBackend,
     cached_structured,
-    engine,
-    flow,
 )
 from llmcache import mode as mode_of
 from llmcache.backends.base import Claim, Held, Nothing, Scope
+from llmcache.engine import answering, flow
 from llmcache.flight.board import Flights, Lead
 from llmcache.flight.leases import Renewals
 
@@ -53,7 +52,7 @@ class Pair:
 
 def wait_interested(count: int) -> None:
     """Wait until so many callers wait for the one flight."""
-    while next(iter(engine.flights.running.values())).interested < count:
+    while next(iter(answering.flights.running.values())).interested < count:
         threading.Event().wait(0.001)
 
 
@@ -66,7 +65,7 @@ def test_an_exception_that_means_something_to_python_arrives_as_it_was(made, mod
     with pytest.raises(kind) as caught:
         ask("a")
     assert caught.value is model.error
-    assert not engine.flights.running
+    assert not answering.flights.running
 
 
 async def test_it_reaches_who_waits_in_another_colour_too(pair, model):
@@ -222,7 +221,7 @@ async def test_a_loop_that_waits_for_a_thread_that_asks_for_its_task_does_not_ha
 
     gate = threading.Event()
     task = asyncio.create_task(by_task(gate))
-    while not engine.flights.running:
+    while not answering.flights.running:
         await asyncio.sleep(0.001)
     pool = ThreadPoolExecutor(2)
     leader = pool.submit(other, None)
@@ -242,7 +241,7 @@ async def test_a_loop_that_waits_for_a_thread_that_asks_for_its_task_does_not_ha
 def wait_for_follower(key: str) -> None:
     """Wait until somebody follows the flight of a key."""
     turn = threading.Event()
-    while not [f for f in engine.flights.running.values() if f.key[2] == key and f.interested]:
+    while not [f for f in answering.flights.running.values() if f.key[2] == key and f.interested]:
         turn.wait(0.001)
 
 

@@ -18,9 +18,11 @@ from types import FrameType
 
 import pytest
 
-from llmcache import SQLiteBackend, cached_structured, driving, engine, flight, flow, leases
+from llmcache import SQLiteBackend, cached_structured
+from llmcache.engine import answering, driving, flow
+from llmcache.flight import board, flight, leases
 
-INTERRUPTED = {module.__file__ for module in (driving, engine, flight, flow, leases)}
+INTERRUPTED = {module.__file__ for module in (answering, board, driving, flight, flow, leases)}
 
 
 class Interrupt:
@@ -97,7 +99,7 @@ def test_no_flight_and_no_lease_stays_after_an_interrupt_at_any_moment(backend, 
         if mode == "async":
             gc.collect()  # a task and its exception hold each other
         # One whose loop has stopped is taken off by the next caller.
-        assert all(flight.stranded for flight in engine.flights.running.values()), at
+        assert all(one.stranded for one in answering.flights.running.values()), at
         wait_for_no_lease(backend.path)
         assert ask(text) == text
     assert at > 50
