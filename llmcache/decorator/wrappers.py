@@ -120,9 +120,6 @@ class BoundCachedFunction(CacheHandle, BoundWrapper):
 class CachedCallable(CacheHandle, Wrapper):
     """What `cached_structured` puts in the place of a function; it looks like the function."""
 
-    # Not annotated: `__annotations__` of the function would be those of this class.
-    __bound_function_wrapper__ = BoundCachedFunction
-
     def __init__(self, wrapped: Any, variant: Variant) -> None:
         call, subject = CALLS[variant.subject.kind], variant.subject
 
@@ -168,6 +165,10 @@ class CachedCallable(CacheHandle, Wrapper):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return self
+
+
+# Not in the class, where checkers ask for an annotation: the function's own would be hidden by it.
+CachedCallable.__bound_function_wrapper__ = BoundCachedFunction  # type: ignore[misc]  # one for all
 
 
 def by_name(module: str, qualname: str) -> Any:

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVarTuple
 
 from llmcache.backends.base import BackendBase, Claim, Entry, Listed, Nothing, Scope
@@ -64,17 +65,18 @@ class SQLiteBackend(FileLedger, BackendBase):
         timeout: float = 1.0,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.store = store = StoreFile(checked_path(path))
+        store = StoreFile(checked_path(path))
+        self.store: StoreFile = store
         bounds = Bounds(
             parse_size(max_bytes, name="max_bytes"), checked_count(max_entries, "max_entries")
         )
-        self.path = store.path
+        self.path: Path = store.path
         self.clock = clock
         self.bounds = bounds
-        self.steps = Operations(bounds, clock)
-        self.upkeep = Upkeep(bounds, clock, self.steps.usage, self.steps.evictions)
-        self.sessions = Sessions(store, bounds, timeout, clock)
-        self.workers = Workers(self.sessions.description)
+        self.steps: Operations = Operations(bounds, clock)
+        self.upkeep: Upkeep = Upkeep(bounds, clock, self.steps.usage, self.steps.evictions)
+        self.sessions: Sessions = Sessions(store, bounds, timeout, clock)
+        self.workers: Workers = Workers(self.sessions.description)
 
     @property
     def description(self) -> str:

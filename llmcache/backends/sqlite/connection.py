@@ -61,15 +61,15 @@ class Connection:
         log: bool,
         writable: bool,
     ) -> None:
-        self.raw = raw
-        self.gate = threading.RLock()
-        self.file = file
-        self.log = log
-        self.writable = writable
+        self.raw: sqlite3.Connection = raw
+        self.gate: threading.RLock = threading.RLock()
+        self.file: Identity = file
+        self.log: bool = log
+        self.writable: bool = writable
         self.version: int | None = None
-        self.number = 0
-        self.store = store
-        self.checked = 0.0
+        self.number: int = 0
+        self.store: StoreFile = store
+        self.checked: float = 0.0
 
     def log_size(self) -> int:
         """Bytes of the log; 0: there is none."""
@@ -94,7 +94,7 @@ class Transaction:
     __slots__ = ("raw",)
 
     def __init__(self, raw: sqlite3.Connection) -> None:
-        self.raw = raw
+        self.raw: sqlite3.Connection = raw
 
     def __enter__(self) -> Self:
         self.raw.execute("BEGIN IMMEDIATE")

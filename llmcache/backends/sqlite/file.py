@@ -43,8 +43,8 @@ class StoreFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a symlink, which is to be refused
-        self.text = str(self.path)
+        self.path: Path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a symlink, which is to be refused
+        self.text: str = str(self.path)
 
     @property
     def directory(self) -> Path:

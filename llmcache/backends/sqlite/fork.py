@@ -36,7 +36,7 @@ class Entrance:
     """The lock for opening and closing, replaced in a child."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def __enter__(self) -> None:
         self.lock.acquire()
@@ -45,7 +45,7 @@ class Entrance:
         self.lock.release()
 
 
-entrance = Entrance()
+entrance: Entrance = Entrance()
 connections: weakref.WeakSet[Gated] = weakref.WeakSet()
 owners: weakref.WeakSet[Owner] = weakref.WeakSet()
 held: list[Gated] = []

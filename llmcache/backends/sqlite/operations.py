@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
 from llmcache.backends.sqlite import epochs, leases
@@ -50,11 +50,12 @@ class Operations:
 
     def __init__(self, bounds: Bounds, clock: Clock) -> None:
         self.bounds = bounds
-        self.now = clock.time
-        self.usage = Usage(bounds.rows_at_once)
-        self.evictions = Evictions(bounds)
-        self.written = 0
-        self.room_rows = self.room_bytes = 0.0
+        self.now: Callable[[], float] = clock.time
+        self.usage: Usage = Usage(bounds.rows_at_once)
+        self.evictions: Evictions = Evictions(bounds)
+        self.written: int = 0
+        self.room_rows: float = 0.0
+        self.room_bytes: float = 0.0
 
     # Entries
 

@@ -88,9 +88,9 @@ class Evictions:
     """
 
     def __init__(self, bounds: Bounds) -> None:
-        self.gladly = bounds.rows_at_once
+        self.gladly: int = bounds.rows_at_once
         self.after: int | None = START
-        self.passed = 0
+        self.passed: int = 0
 
     def evict(self, raw: sqlite3.Connection, excess: Excess, now: float, keep: str = "") -> int:
         """Remove entries, `keep` not among them, until `excess` is gone; how many.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import sqlite3
+from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 from zlib import crc32
 
 from pydantic_core import from_json, to_json
@@ -37,10 +39,10 @@ comes out of an export, to a free place within its second."""
 HEX_DIGITS = 64
 PRIME = (1 << 63) - 25
 
-new_tuple = tuple.__new__
+new_tuple: Callable[[type[Entry], tuple[Any, ...]], Entry] = tuple.__new__
 """`Entry(...)` takes three times as long, and is called at each hit."""
 
-scope_of = functools.lru_cache(256)(Scope)
+scope_of: Callable[[str, str], Scope] = functools.lru_cache(256)(Scope)
 """Scopes are few, and rows are many."""
 
 

@@ -40,7 +40,8 @@ TRUSTED_FOR = 0.01
 """Seconds for which reads do not look again whether the path leads to the same file: the look
 takes a fifth of a read. Writes always look."""
 
-monotonic = SYSTEM.monotonic  # how old a look at the file is, whatever time the entries live in
+monotonic: Callable[[], float] = SYSTEM.monotonic
+"""How old a look at the file is, whatever time the entries live in."""
 
 
 class Here(threading.local):
@@ -65,16 +66,16 @@ class Sessions:
         self.bounds = bounds
         self.timeout = timeout
         self.clock = clock
-        self.description = f"sqlite:///{store.path}"
-        self.closed = False
-        self.set_aside = 0
+        self.description: str = f"sqlite:///{store.path}"
+        self.closed: bool = False
+        self.set_aside: int = 0
         self.warned: set[str] = set()
         self.start_anew()
         fork.owners.add(self)
 
     def start_anew(self) -> None:
         """Forget all connections without closing them; in a forked child they are not ours."""
-        self.here = Here()
+        self.here: Here = Here()
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def current(self) -> Connection | None:

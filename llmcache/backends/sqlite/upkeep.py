@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from llmcache.backends.base import Listed, Scope
 from llmcache.backends.sqlite import epochs
@@ -38,9 +38,9 @@ class Upkeep:
 
     def __init__(self, bounds: Bounds, clock: Clock, usage: Usage, evictions: Evictions) -> None:
         self.bounds = bounds
-        self.now = clock.time
-        self.usage = usage
-        self.evict = evictions.evict
+        self.now: Callable[[], float] = clock.time
+        self.usage: Usage = usage
+        self.evictions: Evictions = evictions
 
     def list_rows(self, connection: Connection, scope: Scope | None, limit: int) -> array[int]:
         """Row numbers, those of the newest entries first: eight bytes an entry, from an index."""
@@ -84,7 +84,7 @@ class Upkeep:
             excess = excess_of(filling, self.bounds, 0, rows=0)
             if excess is None:
                 return 0, None
-            done = self.evict(transaction.raw, excess, self.now())
+            done = self.evictions.evict(transaction.raw, excess, self.now())
             return done, after if done else None
 
     def sweep(self, connection: Connection) -> None:

@@ -38,8 +38,8 @@ class Usage:
     def start_anew(self) -> None:
         """Forget them; in a forked child they are the parent's to write."""
         self.uses: dict[str, tuple[float, int]] = {}
-        self.since = 0.0
-        self.overdue = False
+        self.since: float = 0.0
+        self.overdue: bool = False
 
     def note(self, key: str, now: float) -> None:
         """Count one use."""

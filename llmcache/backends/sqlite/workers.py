@@ -32,7 +32,7 @@ class Workers:
 
     def start_anew(self) -> None:
         """Forget the threads; in a forked child they do not exist."""
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.pool: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
