@@ -13,6 +13,24 @@ import llmcache
 PACKAGE = Path(llmcache.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "stuff"}
+EXECUTING = {"__import__", "compile", "eval", "exec"}
+IMPORTING = {"__import__", "import_module"}
+LIBRARIES = {"_pickle", "cloudpickle", "dill", "jsonpickle", "marshal", "pickle", "runpy", "shelve"}
+REASONED = {
+    ("__init__.py", "import_module"): "a public name's home, from the literal table of the file",
+    ("backends/__init__.py", "import_module"): "as above",
+    ("cli/explain.py", "__import__"): "the module that the user has typed on the command line",
+    ("codecs/sdk.py", "import_module"): "one of the SDKs, from the literal table of the file",
+    (
+        "decorator/wrappers.py",
+        "import_module",
+    ): "as pickle finds a function that the user unpickles",
+    ("keys/code/imports.py", "import_module"): "written as an import in the function that is keyed",
+    ("keys/code/source.py", "compile"): "a file's source, to compare its code; it is never run",
+    ("testing/__init__.py", "import_module"): "as the first",
+}
+"""Each is allowed once: the file, what it uses, and why that cannot run what a store holds."""
+
 MAX_FILE = 300
 MAX_FUNCTION = 40
 
@@ -50,3 +68,58 @@ def test_names_say_what_is_inside() -> None:
 def test_every_file_says_in_its_first_lines_what_it_is_for() -> None:
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
     assert [path for path, tree in trees.items() if not ast.get_docstring(tree)] == []
+
+
+def executions_of(tree: ast.AST) -> Iterator[str]:
+    """What in a file could execute data, or import a module whose name is data."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) if name in EXECUTING:
+                yield name
+            case ast.Attribute(value=ast.Name(id="builtins"), attr=name) if name in EXECUTING:
+                yield name
+            case ast.Attribute(attr=name) if name in IMPORTING:
+                yield name
+            case ast.Import(names=names):
+                yield from {each.name.partition(".")[0] for each in names} & LIBRARIES
+            case ast.ImportFrom(module="builtins" | "importlib", names=names):
+                yield from {each.name for each in names} & (EXECUTING | IMPORTING)
+            case ast.ImportFrom(module=str(module)):
+                yield from {module.partition(".")[0]} & LIBRARIES
+
+
+def test_nothing_that_is_stored_can_be_executed() -> None:
+    found = [
+        (path.relative_to(PACKAGE).as_posix(), name)
+        for path in FILES
+        for name in executions_of(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert sorted(found) == sorted(REASONED)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "eval(text)",
+        "run = exec",
+        "builtins.compile(text, '', 'exec')",
+        "from builtins import eval as read",
+        "__import__(name)",
+        "importlib.import_module(name)",
+        "il.import_module(name)",
+        "from importlib import import_module as load",
+        "import pickle",
+        "import json, pickle as pack",
+        "from pickle import loads",
+        "def late():\n    import marshal",
+    ],
+)
+def test_each_way_to_execute_what_is_stored_is_found(broken: str) -> None:
+    assert len(list(executions_of(ast.parse(broken)))) == 1
+
+
+@pytest.mark.parametrize(
+    "sound", ["re.compile(pattern)", "self.eval(x)", "from importlib import metadata"]
+)
+def test_what_only_looks_like_it_is_not_found(sound: str) -> None:
+    assert list(executions_of(ast.parse(sound))) == []
