@@ -43,6 +43,7 @@ def on_terminal(
     **environment: str,
 ) -> str:
     """All that a terminal of that width was sent, line ends as they are written."""
+    inherited = {name: os.environ[name] for name in {*os.environ} - {"COLUMNS", "LINES"}}
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, columns))
     with subprocess.Popen(  # noqa: S603 - this very Python
@@ -50,7 +51,7 @@ def on_terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", **environment},
+        env={**inherited, "TERM": "xterm-256color", **environment},
     ):
         os.close(theirs)
         os.write(ours, typed.encode())
