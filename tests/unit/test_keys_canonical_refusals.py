@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime as dt
 import io
 import pickle
 import socket
+import struct
 import sys
 import threading
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
@@ -100,6 +103,14 @@ def test_open_files_and_sockets_are_refused(tmp_path: Any) -> None:
     with (tmp_path / "a").open("w") as file, socket.socket() as plug:
         assert refusal(file).type_name == "_io.TextIOWrapper"
         assert refusal(plug).type_name == "socket.socket"
+
+
+def test_a_zone_without_a_name_is_refused_and_a_moment_in_it_is_not() -> None:
+    form = b"TZif" + bytes(16) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    zone = ZoneInfo.from_file(io.BytesIO(form + struct.pack(">lbb", 3600, 0, 0) + b"CET\0"))
+    assert "no zone key" in str(refusal(zone))
+    moments = [dt.datetime(2026, 7, 1, tzinfo=each) for each in (zone, zone, dt.UTC, None)]
+    assert len({digest(moment, path="", references=PLAIN) for moment in moments}) == 3
 
 
 def test_a_closed_buffer_is_refused_with_the_reason() -> None:

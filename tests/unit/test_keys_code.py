@@ -155,6 +155,21 @@ def test_bytecode_tells_where_imported_names_come_from() -> None:
     assert body.chains == {("A",), ("C", "x"), ("deep",), ("three", "X"), ("ask",)}
 
 
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("def f(a): return ask(a)", False),
+        ("def f(a): return ask(f.__doc__, a)", True),
+        ("def f(a): return ask(inspect.getdoc(f), a)", True),
+        ("def f(a): return [lambda: ask(f.__doc__, a)]", True),
+    ],
+)
+def test_bytecode_tells_whether_a_docstring_may_be_read(source: str, *, read: bool) -> None:
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # noqa: S102 - as above
+    assert body_of_bytecode(namespace["f"].__code__).reads_docstring is read
+
+
 def test_bytecode_tells_that_the_first_parameter_is_handed_on() -> None:
     namespace: dict[str, Any] = {}
     exec("def made(self, text): return ask(self, text)", namespace)  # noqa: S102 - as above

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import importlib
 import linecache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pytest
 from pydantic import BaseModel
@@ -186,6 +187,10 @@ def unannotated(text, response_model=None, **more):  # type: ignore[no-untyped-d
     return ask(text, response_model, more)
 
 
+def passing_on(text, **more):  # type: ignore[no-untyped-def]  # noqa: ANN003 - as people write it
+    return ask(text, more)
+
+
 def test_the_declared_type_of_a_result() -> None:
     def declared(function: Any, *args: Any, **options: Any) -> Any:
         return FunctionKeys(function, **options).result_type(args, {}).declared
@@ -197,6 +202,32 @@ def test_the_declared_type_of_a_result() -> None:
     assert declared(unannotated, "x") is Any
     keys = FunctionKeys(unannotated)
     assert keys.result_type(("x",), {"response_model": Answer}).declared is Answer
+    keys = FunctionKeys(passing_on)
+    assert keys.result_type(("x",), {"response_model": Answer}).declared is Answer
+
+
+def test_a_type_that_cannot_be_hashed_has_a_key() -> None:
+    alias = Annotated[list[str], {"shown": "as a table"}]
+    keys = FunctionKeys(ask)
+    assert keys.digest((alias,), {}) == keys.digest((alias,), {}) != keys.digest((list[str],), {})
+
+
+def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "site-packages" / "keys_vendored.py"
+    path.parent.mkdir()
+    path.write_text("def prompt():\n    return 'Extract.'\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(path.parent)
+    vendored = importlib.import_module("keys_vendored")
+
+    def prompted(text: str) -> Answer:
+        return ask(vendored.prompt(), text)
+
+    keys = FunctionKeys(prompted)
+    without = keys.digest(("x",), {})
+    assert keys.digest(("x",), {}, project=("keys_vendored",)) != without
+    assert keys.digest(("x",), {}, project=("another",)) == without
 
 
 def test_the_parts_that_calls_share_are_apart_from_those_of_one_call() -> None:

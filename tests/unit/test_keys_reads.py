@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,6 +138,38 @@ def test_an_instance_counts_by_what_is_read_whatever_the_parameter_is_called() -
     assert "argument this" not in parts
     assert keys.digest((Extractor("small"), "x"), {}) == keys.digest((Extractor("small"), "x"), {})
     assert keys.digest((Extractor("small"), "x"), {}) != keys.digest((Extractor("large"), "x"), {})
+
+
+class Agent:
+    def __init__(self, model: str, note: str = "") -> None:
+        self.options = SimpleNamespace(model=model, note=note)
+
+    def run(self, text: str) -> Any:
+        return ask(self.options.model, text)
+
+
+def test_of_an_attribute_only_what_is_read_of_it_counts() -> None:
+    keys = FunctionKeys(Agent.run)
+    digests = [
+        keys.digest((Agent(*given), "x"), {})
+        for given in (("small",), ("small", "noted"), ("large",))
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+class Prompts(dict[str, str]):
+    def by_item(self, text: str) -> Any:
+        return ask(self["task"], text)
+
+    def by_method(self, text: str) -> Any:
+        return ask(self.get("task"), text)
+
+
+@pytest.mark.parametrize("method", [Prompts.by_item, Prompts.by_method])
+def test_an_instance_whose_items_are_read_counts_with_them(method: Any) -> None:
+    keys = FunctionKeys(method)
+    digests = [keys.digest((Prompts(task=task), "x"), {}) for task in ("a", "a", "b")]
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_the_first_argument_of_a_staticmethod_is_an_argument() -> None:

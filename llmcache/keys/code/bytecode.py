@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from llmcache.keys.code.body import Body, outer_names
 from llmcache.keys.code.chains import Chain, settled
 from llmcache.keys.code.locals import Origin
+from llmcache.keys.code.reader import DOCSTRING_READERS
 from llmcache.keys.code.source import repr_of
 
 __all__ = ["body_of_bytecode"]
@@ -57,7 +58,7 @@ def body_of_bytecode(code: types.CodeType) -> Body:
         assigned=frozenset(assigned),
         lookups=frozenset(lookups),
         imports={name: frozenset(origins) for name, origins in imports.items()},
-        reads_docstring="__doc__" in code.co_names,
+        reads_docstring=any(DOCSTRING_READERS & {*each.co_names} for each in all_codes(code)),
     )
 
 
