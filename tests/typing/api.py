@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Literal, TypeVar, assert_type
 
@@ -50,8 +50,31 @@ from llmcache import (
     register_key_type,
     reset_configuration,
 )
-from llmcache.backends import Backend, BackendBase, Entry, Nothing, Scope, Sizing, able
-from llmcache.testing import LoopbackProvider, ManualClock
+from llmcache.backends import (
+    AsyncLeasing,
+    Backend,
+    BackendBase,
+    Bulk,
+    Claim,
+    Entry,
+    Epochs,
+    Held,
+    Invalidations,
+    Leasing,
+    Ledgers,
+    Listed,
+    Listing,
+    Manifests,
+    Nothing,
+    Pruning,
+    Scope,
+    Sizing,
+    able,
+)
+from llmcache.clock import Clock
+from llmcache.integrations.instructor import InstructorCache
+from llmcache.integrations.otel import instrument
+from llmcache.testing import BackendContract, LoopbackProvider, ManualClock
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -119,6 +142,17 @@ async def awaited(text: str) -> list[Invoice]:
 
 
 @cached_structured
+def promised(text: str) -> Awaitable[Invoice]:
+    """A function that returns something to await counts as a coroutine function."""
+    return unpromised(text)
+
+
+async def unpromised(text: str) -> Invoice:
+    """What it awaits."""
+    return Invoice(number=text, total=0)
+
+
+@cached_structured
 def streamed(text: str) -> Iterator[Invoice]:
     """One generator."""
     yield Invoice(number=text, total=0)
@@ -175,6 +209,7 @@ async def asynchronous() -> None:
     assert_type(await awaited.cache_refresh("a"), list[Invoice])
     assert_type(await awaited.cache_invalidate("a"), bool)
     assert_type(await awaited.cache_clear(), int)
+    assert_type(await promised("a"), Invoice)
     assert_type(awaited.cache_key("a"), CacheKey)
     assert_type(awaited.cache_info(), CacheInfo)
     assert_type(await awaited.cache_with(sample=1)("a"), list[Invoice])
@@ -244,8 +279,19 @@ configure(
 )
 reset_configuration()
 selected: Literal["off", "on", "refresh", "readonly", "offline"] = "offline"
-with mode(selected), mode("on"), disabled():
+block = mode(selected)
+with block, block, mode("on"), disabled():
     pass
+
+
+@mode("offline")
+@disabled()
+def within(text: str) -> Invoice:
+    """Each call is inside the blocks."""
+    return bare(text)
+
+
+assert_type(within("a"), Invoice)
 
 
 # Backends.
@@ -283,6 +329,33 @@ class Own(BackendBase):
 
 own: Backend = Own()
 assert_type(able(own, Sizing), Sizing | None)
+abilities: list[object] = [
+    able(own, Epochs),
+    able(own, AsyncLeasing),
+    able(own, Ledgers),
+    able(own, Manifests),
+]
+if (leasing := able(own, Leasing)) is not None:
+    claim: Claim = leasing.claim("key", Scope("", "f"), "token", 5.0, max_age=None)
+    assert_type(claim.held, Held | None)
+if (listing := able(own, Listing)) is not None:
+    assert_type(listing.entries(limit=5), Iterator[Listed])
+if (bulk := able(own, Bulk)) is not None:
+    assert_type(bulk.get_many(["key"]), Mapping[str, Entry])
+if (pruning := able(own, Pruning)) is not None:
+    assert_type(pruning.prune(), int)
+if (invalidations := able(own, Invalidations)) is not None:
+    assert_type(invalidations.invalidated_since(0), list[str | Scope])
+
+
+class TestContract(BackendContract):
+    """The contract, for a backend."""
+
+    def make_backend(self, clock: Clock) -> LRUBackend:
+        """A new one."""
+        return LRUBackend(clock=clock)
+
+
 remote: Backend = RedisBackend("redis://cache:6379/0", prefix="app")
 remembering: Backend = LRUBackend(clock=ManualClock())
 
@@ -386,6 +459,12 @@ with LoopbackProvider() as provider:
     )
     aclient = cached_client(instructor.from_openai(provider.async_openai_client()))
     assert_type(aclient, instructor.AsyncInstructor)
+
+
+# Instructor's own slot for a cache, and what is told to OpenTelemetry.
+
+slot: instructor.cache.BaseCache = InstructorCache("memory://", ttl="1d")
+assert_type(instrument(), Callable[[], None])
 
 
 # Around the decorator.
