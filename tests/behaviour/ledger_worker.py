@@ -16,9 +16,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from llmcache import CacheMissError, cached_structured, configure, engine, mode, open_backend
+from llmcache import CacheMissError, cached_structured, configure, mode, open_backend
 from llmcache.backends.base import Entry
 from llmcache.codecs import Usage as Taken
+from llmcache.engine import answering
 from llmcache.engine.keeping import tell_usage
 from llmcache.errors import BackendUnavailableError
 from llmcache.testing import ManualClock
@@ -47,7 +48,7 @@ class Reply(BaseModel):
 
 def held_for(followers: int) -> Callable[[], bool]:
     """Whether so many follow what runs; a task counts as a follower of its own."""
-    return lambda: any(each.interested >= followers for each in engine.flights.running.values())
+    return lambda: any(each.interested >= followers for each in answering.flights.running.values())
 
 
 options: dict[str, Any] = {
@@ -172,7 +173,7 @@ def refreshes_behind_the_caller() -> None:
     soon(text)
     clock.advance("65m")
     soon(text)
-    while engine.refreshes.running:
+    while answering.refreshes.running:
         time.sleep(0.001)
     soon(text)
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from llmcache import cached_structured, engine, record
+from llmcache import cached_structured, record
+from llmcache.engine import answering
 from llmcache.events import Miss, Wait
 from llmcache.flight.flight import Flight
 
 
 def only_flight() -> Flight[Any]:
     """The one flight that is under way."""
-    (flight,) = engine.flights.running.values()
+    (flight,) = answering.flights.running.values()
     return flight
 
 
@@ -171,7 +172,7 @@ async def test_the_last_caller_that_leaves_cancels_the_work(pair, model):
     await asyncio.gather(*callers, return_exceptions=True)
     with pytest.raises(asyncio.CancelledError):
         await work
-    assert not engine.flights.running
+    assert not answering.flights.running
     model.release()
     assert (await pair.aask("a")).number == 2
 
@@ -277,7 +278,7 @@ async def test_a_loop_that_ends_in_the_middle_hands_its_work_to_a_waiter(pair, m
         asyncio.run(main())
 
     ending = asyncio.create_task(asyncio.to_thread(run_and_end))
-    while not engine.flights.running:
+    while not answering.flights.running:
         await asyncio.sleep(0.001)
     waiter = asyncio.create_task(pair.aask("a"))
     await ending

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from llmcache import BackendWarning, SQLiteBackend, cached_structured, engine
+from llmcache import BackendWarning, SQLiteBackend, cached_structured
+from llmcache.engine import answering
 
 SCRIPT = Path(__file__).with_name("worker_leads.py")
 
@@ -216,7 +217,7 @@ class Scene:
             worker = self.start_worker()
             worker.until("held")
             return worker.answer
-        (flight,) = engine.flights.running.values() or (None,)
+        (flight,) = answering.flights.running.values() or (None,)
         before = flight.interested if flight is not None else 0
         if waiter == "thread":
             running = self.pool.submit(self.ask, "a")
@@ -303,7 +304,7 @@ def test_what_a_caller_gets_that_waits_for_a_leader(scene, how, leader, waiter):
     assert (error is None) == (how not in RAISED)
     if how == "fork":
         assert os.waitstatus_to_exitcode(os.waitpid(scene.model.child, 0)[1]) == 0
-    assert not engine.flights.running
+    assert not answering.flights.running
 
 
 def own_end(running: Future[Any]) -> BaseException | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llmcache import LRUBackend, cached_structured, engine, record
+from llmcache import LRUBackend, cached_structured, record
+from llmcache.engine import answering
 from llmcache.engine.background import COOL_DOWN
 from llmcache.events import Stale
 from llmcache.testing import ManualClock
@@ -18,16 +19,16 @@ def settled() -> None:
     """Wait until no refresh runs in a thread."""
     turn = threading.Event()
     for _ in range(30_000):
-        if not engine.refreshes.running:
+        if not answering.refreshes.running:
             return
         turn.wait(0.001)
-    raise AssertionError(engine.refreshes.running)
+    raise AssertionError(answering.refreshes.running)
 
 
 @pytest.fixture(autouse=True)
 def rested() -> Any:
     """No cool-down of another test is left."""
-    engine.refreshes.failed.clear()
+    answering.refreshes.failed.clear()
     yield
     settled()
 
@@ -71,7 +72,7 @@ async def test_async_callers_get_it_at_once_too_and_share_one_refresh(pair, mode
     await asyncio.to_thread(model.wait_begun)
     await asyncio.to_thread(model.wait_begun)
     model.release()
-    await asyncio.gather(*engine.refreshes.tasks)
+    await asyncio.gather(*answering.refreshes.tasks)
     assert ((await ask("a")).number, model.calls) == (2, 2)
 
 
@@ -104,8 +105,8 @@ def test_a_refresh_that_failed_is_left_alone_for_a_while(model, clock: ManualClo
     settled()
     assert model.calls == 2
     assert "A background refresh failed: ValueError" in caplog.text
-    engine.refreshes.failed = {
-        key: moment - COOL_DOWN for key, moment in engine.refreshes.failed.items()
+    answering.refreshes.failed = {
+        key: moment - COOL_DOWN for key, moment in answering.refreshes.failed.items()
     }
     failing.clear()
     assert ask("a") == 1

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from llmcache import LRUBackend, UncacheableResultWarning, cached_structured, engine
+from llmcache import LRUBackend, UncacheableResultWarning, cached_structured
+from llmcache.engine import answering
 
 
 class Item(BaseModel):
@@ -146,7 +147,7 @@ def test_one_that_breaks_off_raises_and_is_not_stored(stream, collect, source):
     source.fail_at = None
     assert collect(stream(3)) == [0, 1, 2]
     assert source.begun == 2
-    assert not engine.live.running
+    assert not answering.live.running
 
 
 def test_two_readers_in_one_thread_share_one_source(source):
@@ -171,6 +172,22 @@ def test_one_reader_may_leave_and_the_other_reads_on(source):
     assert [item.number for item in two] == [1, 2]
     assert [item.number for item in items(3)] == [0, 1, 2]
     assert source.begun == 1
+
+
+def test_a_source_that_somebody_holds_is_closed_when_its_last_reader_leaves(source):
+    held = [source.items(3)]
+
+    @cached_structured(backend=LRUBackend(), ignore=["held"], version=1)
+    def items(held: list[Iterator[Item]] = held) -> Iterator[Item]:
+        return held[0]
+
+    one, two = items(), items()
+    next(one)
+    next(two)
+    one.close()
+    assert source.closed == 0
+    two.close()
+    assert source.closed == 1
 
 
 def test_one_that_has_not_begun_when_the_others_left_begins_anew(source):

@@ -21,9 +21,9 @@ from llmcache import (
     SQLiteBackend,
     UncacheableResultWarning,
     cached_structured,
-    engine,
     record,
 )
+from llmcache.engine import answering
 from llmcache.engine.delivery import live
 from llmcache.events import Hit, Miss, Stale, Wait
 from llmcache.testing import ManualClock
@@ -255,7 +255,7 @@ def test_no_two_callers_share_one(steps):
         warnings.simplefilter("ignore", UncacheableResultWarning)
         callers = [pool.submit(rows) for _ in range(3)]
         assert steps.reached.wait(60)
-        while next(iter(engine.flights.running.values())).interested < 2:
+        while next(iter(answering.flights.running.values())).interested < 2:
             threading.Event().wait(0.001)
         steps.gate.set()
         assert [list(caller.result()) for caller in callers] == [[["a", "b"]]] * 3
@@ -394,7 +394,7 @@ def test_an_expired_stream_is_refreshed_behind_its_reader(steps, clock: ManualCl
     clock.advance("2m")
     with record() as calls:
         assert list(items(3)) == [0, 1, 2]
-        while engine.refreshes.running:
+        while answering.refreshes.running:
             threading.Event().wait(0.001)
         assert list(items(3)) == [0, 1, 2]
     assert [len(calls.of(kind)) for kind in (Stale, Hit)] == [1, 1]
@@ -415,7 +415,7 @@ async def test_so_is_an_async_one_and_a_returned_coroutine(steps, model, clock: 
     clock.advance("2m")
     assert [item async for item in items(3)] == [0, 1, 2]
     assert (await ask("a")).number == 1
-    await asyncio.gather(*engine.refreshes.tasks)
+    await asyncio.gather(*answering.refreshes.tasks)
     assert [item async for item in items(3)] == [0, 1, 2]
     assert (await ask("a")).number == 2
     assert (steps.begun, model.calls) == (2, 2)
@@ -435,6 +435,6 @@ def test_a_refresh_for_which_there_is_no_thread_costs_nobody_his_answer(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert list(items(3)) == [0, 1, 2]
     monkeypatch.undo()
-    assert not engine.refreshes.running
-    assert engine.refreshes.threads == 0
-    engine.refreshes.failed.clear()
+    assert not answering.refreshes.running
+    assert answering.refreshes.threads == 0
+    answering.refreshes.failed.clear()

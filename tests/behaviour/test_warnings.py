@@ -19,8 +19,8 @@ from llmcache import (
     ConfigurationWarning,
     SQLiteBackend,
     UncacheableResultWarning,
-    engine,
 )
+from llmcache.engine import answering
 from llmcache.notices import notice
 
 
@@ -67,7 +67,7 @@ def test_nor_does_a_result_that_cannot_be_stored_and_its_lease_is_given_back(
             assert raw.execute("SELECT count(*) FROM lease").fetchone() == (0,)
         raw.close()
     assert kinds(raised) == [UncacheableResultWarning]
-    assert not engine.flights.running
+    assert not answering.flights.running
 
 
 def given(value: object) -> Any:

@@ -361,11 +361,24 @@ def attrs_values() -> dict[str, Any]:
     return {"attrs": made(1, [2])}
 
 
+def instructor_values() -> dict[str, Any]:
+    from instructor.processing.multimodal import PDF, Audio, Image
+
+    drawn = {"source": "iVBORw0KGgo=", "data": "iVBORw0KGgo="}
+    return {
+        "Image": Image(**drawn, media_type="image/png"),
+        "Image by address": Image.from_url("https://example.org/a.png"),
+        "Audio": Audio(**drawn, media_type="audio/wav"),
+        "PDF": PDF(**drawn, media_type="application/pdf"),
+    }
+
+
 LIBRARIES = {
     "numpy": numpy_values,
     "pandas": pandas_values,
     "PIL": pil_values,
     "attrs": attrs_values,
+    "instructor": instructor_values,
 }
 
 
