@@ -110,14 +110,15 @@ def find_entry(  # noqa: PLR0911 - runs at each hit: one frame, left as soon as 
         raise
 
 
-def read_listed(row: sqlite3.Row) -> Listed:
+def read_listed(  # noqa: PLR0913, PLR0917 - the columns of a line
+    row: int, key: bytes, about: bytes, parts: bytes, used: float | None, hits: int, size: int
+) -> Listed:
     """One line of a listing; a damaged row is shown as far as it can be read."""
-    made = row["id"] / 1e6
+    made = row / 1e6
     try:
-        namespace, function, created, expires, stale_until, *origin = from_json(row["about"])
-        about = Scope(namespace, function), created, expires, stale_until, row["parts"], *origin
-        entry = Entry(b"", *about)
+        namespace, function, created, expires, stale_until, *origin = from_json(about)
+        scope = scope_of(namespace, function)
+        entry = Entry(b"", scope, created, expires, stale_until, parts, *origin)
     except (TypeError, ValueError):
         entry = Entry(b"", Scope("", ""), made)
-    used = made if row["used"] is None else row["used"]
-    return Listed(str(row["key"], "utf-8", "replace"), entry, row["size"], used, row["hits"])
+    return Listed(str(key, "utf-8", "replace"), entry, size, made if used is None else used, hits)

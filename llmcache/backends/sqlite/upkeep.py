@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from array import array
 from collections.abc import Callable, Sequence
 
@@ -25,8 +24,8 @@ VACUUM_STEP = 256
 LONE_MANIFEST = 86_400.0
 """Seconds that a manifest without entries is kept: it is written before its first entry."""
 
-LINE = """SELECT id, CAST(key AS BLOB) AS key, CAST(about AS BLOB) AS about, parts, used, hits,
-    length(value) AS size FROM entry WHERE id = ?"""
+LINES = """SELECT id, CAST(key AS BLOB), CAST(about AS BLOB), parts, used, hits, length(value)
+    FROM entry WHERE id IN ({}) ORDER BY id DESC"""
 
 NEWEST = "SELECT id FROM entry ORDER BY id DESC LIMIT ?"
 NEWEST_OF = """SELECT id FROM entry INDEXED BY entry_hash WHERE scope = ?
@@ -52,10 +51,8 @@ class Upkeep:
 
     def list_lines(self, connection: Connection, rows: Sequence[int]) -> list[Listed]:
         """The lines for row numbers; those that are gone meanwhile are left out."""
-        cursor = connection.raw.cursor()
-        cursor.row_factory = sqlite3.Row
-        found = (cursor.execute(LINE, (row,)).fetchone() for row in rows)
-        return [read_listed(row) for row in found if row is not None]
+        lines = LINES.format(",".join("?" * len(rows)))
+        return [read_listed(*row) for row in connection.raw.execute(lines, rows)]
 
     def count(self, connection: Connection, scope: Scope | None) -> int:
         """The number of entries."""
