@@ -10,6 +10,7 @@ from llmcache.decorator.wrappers import CachedCallable
 from llmcache.engine.keeping import forget_usage
 from llmcache.errors import UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
+from llmcache.integrations.prompt import refuse_iterators
 from llmcache.integrations.request import asked_type, described
 
 __all__ = ["AsyncCachedCreate", "CachedCreate"]
@@ -97,6 +98,8 @@ class CachedCreate:
     def asked(self, name: str, request: dict[str, Any]) -> Any:
         """One question of the handle about a request, its defaults added as the client does."""
         full = {**self.client.kwargs, **request}
+        if name != "cache_refresh" and "context" not in self.ignored:
+            refuse_iterators(full.get("context"))
         variant, parts, parameters = self.taken_apart(full)
         return getattr(variant, name)(self.create, full, *parts, **parameters)
 

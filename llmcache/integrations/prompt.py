@@ -3,6 +3,9 @@
 Instructor renders templates with `context` and turns paths into images while it prepares a
 request. A key needs what comes of that and not the work of it, so only what a key can tell apart
 is done here: texts are rendered, and files stand for their content.
+
+A context may hold what reads otherwise a second time: an iterator, a counter. So texts are rendered
+once, and Instructor is handed what came of it, written so that rendering leaves it as it is.
 """
 
 from __future__ import annotations
@@ -10,17 +13,24 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-__all__ = ["Prompt", "prompt_of", "takes_context"]
+from llmcache.errors import UncacheableArgumentError
+
+__all__ = ["Prompt", "prompt_of", "refuse_iterators", "takes_context"]
 
 TEMPLATE_MARKS = ("{{", "{%", "{#")
-UNRENDERED = frozenset({"system", "developer"})
+MARK = re.compile(r"\{(?=[{%#\r]|\Z)|\r")
+NOTHING, TRIM = "{{''}}", "{{''-}}"
+TRIMMING = ("-%}", "-}}", "-#}")
+UNRENDERED = frozenset({"system"})
 LONGEST_PATH = 4096
 KNOWN_TYPES = 512
 
@@ -31,10 +41,19 @@ class Prompt(NamedTuple):
     Attributes:
         messages: The messages as they will be read.
         context: What of the context counts besides; None: nothing.
+        sent: The messages to hand to Instructor; None: those of the request.
     """
 
     messages: Any
     context: Any
+    sent: Any = None
+
+
+class Text(NamedTuple):
+    """A piece of a message: as it will be read, and as Instructor is handed it."""
+
+    read: Any
+    sent: Any
 
 
 def prompt_of(request: Mapping[str, Any], provider: str) -> Prompt:
@@ -48,13 +67,13 @@ def prompt_of(request: Mapping[str, Any], provider: str) -> Prompt:
     if not context and not files:
         return Prompt(messages, None)
     reader = Reader(context, files=files, provider=provider)
-    read = reader.messages(messages)
+    read, sent = reader.messages(messages)
     whole = context and (
         reader.puzzled
         or any(name in request for name in ("contents", "message", "chat_history"))
         or takes_context(request.get("response_model"))
     )
-    return Prompt(read, context if whole else None)
+    return Prompt(read, context if whole else None, sent)
 
 
 class Reader:
@@ -71,57 +90,108 @@ class Reader:
         self.unrendered: frozenset[str] = UNRENDERED if provider == "anthropic" else frozenset()
         self.puzzled: bool = False
 
-    def messages(self, messages: Any) -> Any:
+    def messages(self, messages: Any) -> Text:
         """All of them."""
         if not isinstance(messages, list | tuple):
             self.puzzled = True
-            return messages
-        return [self.message(message) for message in messages]
+            return Text(messages, None)
+        return both([self.message(message) for message in messages])
 
-    def message(self, message: Any) -> Any:
+    def message(self, message: Any) -> Text:
         """One message."""
         if not isinstance(message, dict) or "parts" in message:
             self.puzzled = True
-            return message
+            return Text(message, message)
         content = message.get("content")
-        if isinstance(content, list):
-            read: Any = [self.part(part) for part in content]
-        else:
-            read = self.part(content)
         if message.get("role") in self.unrendered:
-            read = (content, read)
-        return {**message, "content": read}
+            self.puzzled |= any(mark in str(content) for mark in TEMPLATE_MARKS)
+            return Text(message, message)
+        if isinstance(content, list):
+            found = both([self.part(part) for part in content])
+        else:
+            found = self.part(content)
+        sent = {**message, "content": found.sent} if "content" in message else message
+        return Text({**message, "content": found.read}, sent)
 
-    def part(self, part: Any) -> Any:
+    def part(self, part: Any) -> Text:
         """A text, a dict with one, or media, which are keyed by what they hold."""
         if isinstance(part, str):
-            return self.text(part)
+            return self.located(part) if self.files else self.rendered(part)
         if not isinstance(part, dict):
-            return part
+            return Text(part, part)
         if part.get("type") == "text" and isinstance(part.get("text"), str):
-            return {**part, "text": self.rendered(part["text"])}
-        if self.files and part.get("type") == "image" and isinstance(part.get("source"), str):
-            return {**part, "source": self.located(part["source"])}
-        return part
+            text = self.rendered(part["text"])
+            return Text({**part, "text": text.read}, {**part, "text": text.sent})
+        source = part.get("source")
+        if self.files and part.get("type") == "image" and isinstance(source, str):
+            named = (source, Path(source)) if may_be_path(source) else source
+            return Text({**part, "source": named}, part)
+        return Text(part, part)
 
-    def text(self, text: str) -> Any:
-        """A text that may be the address of a file."""
-        return self.located(text) if self.files else self.rendered(text)
+    def located(self, text: str) -> Text:
+        """A text that may be the address of a file: where there is one, its content counts."""
+        if "://" in text[:16]:
+            self.puzzled |= any(mark in text for mark in TEMPLATE_MARKS)
+            return Text(self.rendered(text).read, text)
+        rendered = self.rendered(text)
+        # What the context put in is a text, even where it reads like an address.
+        sent = text if rendered.sent == text else NOTHING + rendered.sent
+        return Text((rendered.read, Path(text)) if may_be_path(text) else rendered.read, sent)
 
-    def located(self, text: str) -> Any:
-        """The text, and with it the file of that name: where there is one, its content counts."""
-        if len(text) > LONGEST_PATH or "\n" in text or "://" in text[:16]:
-            return self.rendered(text)
-        return (self.rendered(text), Path(text))
+    def rendered(self, text: str) -> Text:
+        """The text with the context put in.
 
-    def rendered(self, text: str) -> str:
-        """The text with the context put in."""
+        Instructor takes the indentation and the last newline away, after its modes have added
+        their words. So what it is handed still has both; nothing else in it is left to be done.
+        """
         if not self.context or stays(text):
-            return text
+            return Text(text, text)
         from instructor.v2.core import templating  # noqa: PLC0415 - of an extra
 
-        rendered = templating.apply_template(text, self.context)  # type: ignore[attr-defined] # Instructor keeps that file from type checkers
-        return str(rendered)
+        trims = text.rstrip().endswith(TRIMMING)
+        ended = text.endswith(("\n", "\r")) and not trims
+        held = f"x{NOTHING}{text}{NOTHING if ended else ''}"
+        whole = str(templating.apply_template(held, self.context))[1:]  # type: ignore[attr-defined] # Instructor keeps that file from type checkers
+        behind = TRIM if trims else "" if ended or not whole.endswith("\n") else NOTHING
+        return Text(dedent(whole[:-1] if ended else whole), literal(whole) + behind)
+
+
+def both(texts: list[Text]) -> Text:
+    """Several pieces as one."""
+    return Text([text.read for text in texts], [text.sent for text in texts])
+
+
+def may_be_path(text: str) -> bool:
+    """Whether a text can be the name of a file."""
+    return len(text) <= LONGEST_PATH and "\n" not in text and "://" not in text[:16]
+
+
+def literal(text: str) -> str:
+    """A template that renders to the text, but for a newline at its end."""
+    return MARK.sub(lambda mark: f"{{{{{mark[0]!r}}}}}", text)
+
+
+def refuse_iterators(context: Any, path: str = "context") -> None:
+    """Refuse what a question about a call would use up, so that the call would find it empty.
+
+    Raises:
+        UncacheableArgumentError: Where there is such a thing in the context.
+    """
+    if isinstance(context, Iterator):
+        name = type(context).__qualname__
+        raise UncacheableArgumentError(
+            f"{path} is a {name}, which can be read only once: the call itself may have it, but "
+            f"not a question about the call. Make it a list.",
+            parameter="context",
+            path=path,
+            type_name=name,
+        )
+    if isinstance(context, Mapping):
+        for name, value in context.items():
+            refuse_iterators(value, f"{path}[{name!r}]")
+    elif isinstance(context, list | tuple):
+        for place, value in enumerate(context):
+            refuse_iterators(value, f"{path}[{place}]")
 
 
 def stays(text: str) -> bool:

@@ -46,13 +46,15 @@ UNSET = frozenset({"NotGiven", "Omit"})
 def described(  # noqa: PLR0913 - they are what there is to a request
     client: Any,
     create: Callable[..., Any],
-    request: Mapping[str, Any],
+    request: dict[str, Any],
     *,
     form: str = "",
     awaited: bool = False,
     ignored: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What `functions.answer` takes of a request, by position and by name; all of it is key.
+
+    The messages in the request become those that were rendered for it.
 
     Args:
         client: The Instructor client.
@@ -62,10 +64,13 @@ def described(  # noqa: PLR0913 - they are what there is to a request
         awaited: Whether its streams are async ones, which are kept apart from the others.
         ignored: Names among those that do not count.
     """
+    whole = request
     if ignored:
         request = {name: value for name, value in request.items() if name not in ignored}
     provider = text_of(client.provider)
-    messages, context = prompt_of(request, provider)
+    messages, context, sent = prompt_of(request, provider)
+    if sent is not None:
+        whole["messages"] = sent
     parts = (
         None if "service" in ignored else service_of(client, create),
         provider,
