@@ -73,7 +73,7 @@ class Pauses:
         left = self.left - max(self.slept, self.clock.monotonic() - self.start)
         if left <= 0:
             return False
-        pause = min(self.longest * random.random(), left)  # noqa: S311 - spreads wake-ups, no secret
+        pause = min(self.longest * random.random(), left)  # noqa: S311 - spreads wake-ups, no secret  # nosec B311
         time.sleep(pause)
         self.slept += pause
         self.longest = min(self.longest * GROWTH, LONGEST_PAUSE)

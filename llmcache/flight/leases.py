@@ -42,7 +42,7 @@ def next_pause(pause: float) -> float:
 
     Grows by half from 10 to 250 ms, with a jitter of a quarter, so that many waiters spread out.
     """
-    return min(pause * 1.5, POLL_LAST) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
+    return min(pause * 1.5, POLL_LAST) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing  # nosec B311
 
 
 class Lease:

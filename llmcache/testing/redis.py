@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
+import subprocess  # runs a server, for tests  # nosec B404
 import tempfile
 import time
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ class RedisServer:
         command += ["--unixsocket", str(self.socket), *self.options]
         log = (self.directory / "log").open("ab")
         with log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - found on the PATH, loopback only
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - found on the PATH, loopback only  # nosec B603
         end = SYSTEM.monotonic() + START_PATIENCE
         while not self.answers():
             if self.process.poll() is not None or SYSTEM.monotonic() > end:
@@ -201,7 +201,7 @@ def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tup
             )
             command = ["redis-sentinel", str(file)]
             process = running.enter_context(
-                subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server
+                subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server  # nosec B603
             )
             running.callback(process.kill)
         yield [("127.0.0.1", port) for port in ports]

@@ -56,7 +56,7 @@ def search(
     if last is None or (condition == ENDED and (soonest is None or soonest > value)):
         return [], further
     meeting = f"""SELECT id, length(value), hash FROM entry
-        WHERE hash > ? AND hash <= ? AND {condition} ORDER BY hash LIMIT ?"""  # noqa: S608 - from above
+        WHERE hash > ? AND hash <= ? AND {condition} ORDER BY hash LIMIT ?"""  # noqa: S608 - from above  # nosec B608
     found = raw.execute(meeting, (after, last, value, BATCH)).fetchall()
     if len(found) == BATCH:
         return found, found[-1][2]
@@ -72,7 +72,7 @@ def remove(
         return 0, further
     with Transaction(raw):
         rows = [(row, value) for row, _, _ in found]
-        done = raw.executemany(f"DELETE FROM entry WHERE id = ? AND {condition}", rows)  # noqa: S608 - as above
+        done = raw.executemany(f"DELETE FROM entry WHERE id = ? AND {condition}", rows)  # noqa: S608 - as above  # nosec B608
         return done.rowcount, further
 
 

@@ -132,7 +132,7 @@ class Members:
     def own(self, chain: Chain, function: types.FunctionType | None) -> None:
         """An attribute of `self`: the subject's own methods are followed, data is noted."""
         subject = self.walk.subject
-        assert subject is not None  # noqa: S101 - the caller has made sure of it
+        assert subject is not None  # noqa: S101 - the caller has made sure of it  # nosec B101
         chain = chain[1:] if chain[0] == CHANGED else chain
         if not chain or is_item(chain[0]):
             self.walk.reading.whole = True

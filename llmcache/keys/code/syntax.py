@@ -104,7 +104,7 @@ class Writer:
 
     def inner_function(self, node: ast.AST) -> None:
         """A function in the body: its defaults and decorators are code of the outer one."""
-        assert isinstance(node, FunctionNode)  # noqa: S101 - the caller has made sure of it
+        assert isinstance(node, FunctionNode)  # noqa: S101 - the caller has made sure of it  # nosec B101
         self.text(getattr(node, "name", ""))
         self.nodes(getattr(node, "decorator_list", []))
         self.parameters(node.args)
@@ -123,13 +123,13 @@ class Writer:
         self.in_class = within
 
     def annotated(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.AnnAssign)  # noqa: S101 - the caller has made sure of it
+        assert isinstance(node, ast.AnnAssign)  # noqa: S101 - the caller has made sure of it  # nosec B101
         self.node(node.target)
         self.value(node.annotation if self.in_class else None)
         self.value(node.value)
 
     def constant(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.Constant)  # noqa: S101 - the caller has made sure of it
+        assert isinstance(node, ast.Constant)  # noqa: S101 - the caller has made sure of it  # nosec B101
         value = node.value
         self.text(type(value).__name__)
         if isinstance(value, bytes):
@@ -141,7 +141,7 @@ class Writer:
 
     def joined(self, node: ast.AST) -> None:
         """An f-string, whose runs of plain text some Pythons split and some do not."""
-        assert isinstance(node, ast.JoinedStr)  # noqa: S101 - the caller has made sure of it
+        assert isinstance(node, ast.JoinedStr)  # noqa: S101 - the caller has made sure of it  # nosec B101
         pieces: list[ast.AST | str] = []
         for piece in node.values:
             if not isinstance(piece, ast.Constant):
