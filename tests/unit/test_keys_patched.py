@@ -159,8 +159,8 @@ def made(text):
 exec(SOURCE, WITHOUT_SOURCE)  # noqa: S102 - a function whose source nobody has
 
 LATER: list[tuple[Callable[..., Any], Any, Callable[[pytest.MonkeyPatch], object]]] = [
-    (by_object, "x", lambda patch: patch.setattr(tools, "prompt", lambda: "b")),
-    (by_object, "x", lambda patch: patch.setattr(tools, "prompt", derived.prompt)),
+    (by_object, "x", lambda patch: patch.setitem(vars(tools), "prompt", lambda: "b")),
+    (by_object, "x", lambda patch: patch.setitem(vars(tools), "prompt", derived.prompt)),
     (by_class, "x", lambda patch: patch.setattr(Derived, "prompt", lambda _: "b", raising=False)),
     (by_class, "x", lambda patch: patch.setattr(Derived, "LIMIT", 1, raising=False)),
     (by_docstring, "x", lambda patch: patch.setattr(Said, "__doc__", "b")),
