@@ -9,36 +9,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from llmcache.integrations.prompt import prompt_of
-from llmcache.keys.clients import default_model, is_client, plain_url
+from llmcache.keys.clients import (
+    HEADER_SOURCES,
+    PASSED_BY,
+    counted_headers,
+    default_model,
+    is_client,
+    plain_url,
+)
 
 __all__ = ["asked_type", "described", "model_of"]
 
 OF_THEIR_OWN = frozenset({"model", "messages", "response_model", "context", "strict", "stream"})
 """What of a request is a part of its own."""
 
-HOW = frozenset({
-    "hooks", "max_retries", "num_retries", "timeout", "request_timeout", "stream_timeout",
-    "token_budget", "cache", "http_client", "verbose", "logger_fn",
-})  # fmt: skip
-"""How the answer is fetched. A token budget ends re-asks; what ends in an error is not stored."""
-
-WHO = frozenset({
-    "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-})  # fmt: skip
-"""Who asks, and where the provider may keep a prefix of the prompt."""
-
-SECRETS = frozenset({
-    "api_key", "auth_token", "azure_ad_token", "azure_ad_token_provider", "aws_access_key_id",
-    "aws_secret_access_key", "aws_session_token", "vertex_credentials", "credentials",
-})  # fmt: skip
-
-HEADERS = frozenset({
-    "openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta",
-    "api-version",
-})  # fmt: skip
-"""Headers that can change an answer; credentials, tracing and user agents cannot."""
-
-LEFT_OUT = OF_THEIR_OWN | HOW | WHO | SECRETS | {"extra_headers", "headers"}
+LEFT_OUT = OF_THEIR_OWN.union(PASSED_BY, HEADER_SOURCES)
 SDKS = frozenset({"openai", "anthropic", "litellm"})
 UNSET = frozenset({"NotGiven", "Omit"})
 
@@ -130,13 +115,8 @@ def parameters_of(request: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in request.items()
         if name not in LEFT_OUT and type(value).__name__ not in UNSET
     }
-    for source in ("headers", "extra_headers"):
-        given = request.get(source)
-        if isinstance(given, Mapping):
-            kept = {str(n).lower(): v for n, v in given.items() if str(n).lower() in HEADERS}
-            if kept:
-                found["headers"] = found.get("headers", {}) | kept
-    return found
+    headers = counted_headers(request)
+    return {**found, "headers": headers} if headers else found
 
 
 def are_texts(messages: Any) -> bool:

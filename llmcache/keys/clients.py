@@ -18,7 +18,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from llmcache.keys.secrets import is_secret_name
 
-__all__ = ["Identity", "client_digest", "client_facts", "is_client", "other_headers"]
+__all__ = [
+    "HEADER_SOURCES",
+    "PASSED_BY",
+    "Identity",
+    "client_digest",
+    "client_facts",
+    "counted_headers",
+    "is_client",
+    "other_headers",
+]
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
@@ -38,12 +47,23 @@ HEADERS = {
     "api-version": "api version",
     "anthropic-version": "api version",
     "anthropic-beta": "beta",
+    "openai-beta": "beta",
 }
+"""Headers that can change an answer; credentials, tracing and user agents cannot."""
+
+HEADER_SOURCES = ("headers", "extra_headers")
+"""Parameters of a request that hold headers, which count one by one."""
+
 PASSED_BY = frozenset({
-    "api_key", "auth_token", "azure_ad_token", "timeout", "max_retries", "extra_headers",
-    "default_headers", "http_client", "cache", "cache_ttl", "context", "hooks", "user", "metadata",
+    "hooks", "max_retries", "num_retries", "timeout", "request_timeout", "stream_timeout",
+    "token_budget", "cache", "cache_ttl", "http_client", "default_headers", "verbose", "logger_fn",
+    "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+    "api_key", "auth_token", "azure_ad_token", "azure_ad_token_provider", "aws_access_key_id",
+    "aws_secret_access_key", "aws_session_token", "vertex_credentials", "credentials",
 })  # fmt: skip
-"""Defaults of an Instructor client that change no answer."""
+"""What of a request, or of the defaults of a client, changes no answer: how it is fetched, who asks
+and where a prefix of the prompt may be kept, credentials. A token budget ends re-asks; what ends in
+an error is not stored."""
 
 
 class Identity(bytes):
@@ -128,12 +148,24 @@ def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
 
 def other_headers(value: Any) -> list[str]:
     """The names of the headers that the user gave a client and that do not count."""
-    found = set[str]()
-    for holder in (value, getattr(value, "_client", None), getattr(value, "client", None)):
-        given = getattr(holder, "_custom_headers", None)
-        if isinstance(given, Mapping):
-            found.update(str(name).lower() for name in given if str(name).lower() not in HEADERS)
-    return sorted(found)
+    holders = (value, getattr(value, "_client", None), getattr(value, "client", None))
+    given = [getattr(holder, "_custom_headers", None) for holder in holders]
+    defaults = getattr(value, "kwargs", None)
+    if isinstance(defaults, Mapping):
+        given += [defaults.get(source) for source in HEADER_SOURCES]
+    names = {str(name).lower() for each in given if isinstance(each, Mapping) for name in each}
+    return sorted(names.difference(HEADERS))
+
+
+def counted_headers(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the headers among the parameters of a request that count, in lower case."""
+    return {
+        str(name).lower(): value
+        for source in HEADER_SOURCES
+        if isinstance(given := parameters.get(source), Mapping)
+        for name, value in given.items()
+        if str(name).lower() in HEADERS
+    }
 
 
 def kind_of(value: object) -> str | None:
@@ -173,9 +205,12 @@ def instructor_facts(client: Any) -> Iterator[tuple[str, str]]:
         getattr(client, "create_fn", None)
     )
     yield "model", plain_text(model)
-    for name, value in sorted(getattr(client, "kwargs", {}).items()):
-        if name not in PASSED_BY:
+    defaults = getattr(client, "kwargs", {})
+    for name, value in sorted(defaults.items()):
+        if name not in PASSED_BY and name not in HEADER_SOURCES:
             yield f"default {name}", stable_text(value)
+    for name, value in counted_headers(defaults).items():
+        yield f"default header {name}", str(value)
 
 
 def default_model(create: Any) -> str | None:

@@ -18,7 +18,11 @@ PARSING = ("field_validators", "validators", "root_validators", "model_validator
 HOOKS = (
     "model_post_init", "__post_init__", "__get_pydantic_core_schema__", "__init__", "__new__",
     "__get_pydantic_json_schema__", "__attrs_post_init__", "_missing_", "validate",
+    "model_json_schema", "model_validate", "model_validate_json", "model_validate_strings",
+    "model_construct", "openai_schema", "anthropic_schema", "gemini_schema", "from_response",
 )  # fmt: skip
+"""What a class may have of its own for what a provider is told of it and how its answer is parsed:
+pydantic's names, and those that Instructor calls."""
 PLAIN = ("default", "default_factory", "alias", "validation_alias", "title", "description",
          "examples", "json_schema_extra", "discriminator", "deprecated", "validate_default",
          "field_title_generator")  # fmt: skip
@@ -167,6 +171,7 @@ def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
         if top not in SDKS and top not in sys.stdlib_module_names:
             for name in HOOKS:
                 hook = known.__dict__.get(name)
+                hook = getattr(hook, "cproperty", hook)  # Instructor's property of a class
                 if hook is not None and not made_up(hook, known):
                     yield name, hook
 

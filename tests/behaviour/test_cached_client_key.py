@@ -21,6 +21,7 @@ import pydantic
 import pytest
 from instructor.core.hooks import Hooks
 from instructor.processing.multimodal import PDF, Image
+from instructor.v2.core.utils import classproperty
 from pydantic import BaseModel, Field, ValidationInfo, create_model
 
 import llmcache
@@ -146,6 +147,7 @@ MISSES: dict[str, Callable[[LoopbackProvider], Any]] = {
     "a header that chooses": lambda p: p.openai_client(
         default_headers={"OpenAI-Organization": "3"}
     ),
+    "a beta": lambda p: p.openai_client(default_headers={"OpenAI-Beta": "assistants=v2"}),
 }
 
 
@@ -281,6 +283,89 @@ def test_unions_and_literals_in_another_order_are_other_questions(
     for kind in wanted * 2:
         client.create(response_model=kind, model="m", messages=templated("Jo"))
     assert provider.count == len(wanted)
+
+
+WORDS = "one"
+
+
+class Mixin:
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = super().model_json_schema(*args, **kwargs)  # type: ignore[misc]
+        return {**schema, "description": WORDS}
+
+
+class Described(Mixin, BaseModel):
+    name: str
+
+
+class Parsed(BaseModel):
+    name: str
+
+    @classmethod
+    def model_validate_json(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().model_validate_json(*args, **kwargs).model_copy(update={"name": WORDS})
+
+
+class Validated(BaseModel):
+    name: str
+
+    @classmethod
+    def model_validate(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().model_validate(*args, **kwargs).model_copy(update={"name": WORDS})
+
+
+class Responded(BaseModel):
+    name: str
+
+    @classmethod
+    def from_response(cls, *_: Any, **__: Any) -> Any:
+        return cls(name=WORDS)
+
+
+class Cored(BaseModel):
+    name: str
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler(source) if WORDS else None
+
+
+class Propertied(BaseModel):
+    model_config = pydantic.ConfigDict(ignored_types=(classproperty,))
+    name: str
+
+    @classproperty
+    def openai_schema(cls) -> dict[str, Any]:  # noqa: N805 - Instructor's property of a class
+        return {"description": WORDS}
+
+
+@pytest.mark.parametrize("kind", [Described, Parsed, Validated, Responded, Cored, Propertied])
+def test_what_a_model_overrides_of_pydantic_and_instructor_counts_with_what_it_reads(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    assert not asking(response_model=kind)
+    assert asking(response_model=kind)
+    monkeypatch.setitem(globals(), "WORDS", "two")
+    assert not asking(response_model=kind)
+
+
+def described_as(text: str) -> Any:
+    """A class with other code under the same name."""
+    body = (
+        f"def model_json_schema(cls, **how): return {{**cls.plain(**how), 'description': {text!r}}}"
+    )
+    found: dict[str, Any] = {"__name__": __name__}
+    exec(body, found)  # noqa: S102 - as an edit of the source
+    method = found["model_json_schema"]
+    plain = classmethod(BaseModel.model_json_schema.__func__)  # type: ignore[attr-defined]
+    base = type("Base", (), {"plain": plain, "model_json_schema": classmethod(method)})
+    return create_model("Edited", __base__=(base, BaseModel), name=(str, ...))
+
+
+def test_another_schema_method_of_the_same_name_is_another_question(asking: Asking) -> None:
+    assert not asking(response_model=described_as("one"))
+    assert not asking(response_model=described_as("two"))
 
 
 def tool(**properties: Any) -> dict[str, Any]:

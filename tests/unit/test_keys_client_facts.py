@@ -9,7 +9,7 @@ import instructor
 import openai
 import pytest
 
-from llmcache.keys.clients import client_facts
+from llmcache.keys.clients import client_facts, other_headers
 
 OPENAI = ("class", "OpenAI")
 PUBLIC = ("base url", "https://api.openai.com/v1")
@@ -107,12 +107,12 @@ def test_a_client_has_these_facts_and_no_others(
         "azure_ad_token",
         "timeout",
         "max_retries",
-        "extra_headers",
         "default_headers",
         "http_client",
         "cache",
         "cache_ttl",
-        "context",
+        "token_budget",
+        "safety_identifier",
         "hooks",
         "user",
         "metadata",
@@ -122,6 +122,30 @@ def test_a_default_of_instructor_that_changes_no_answer_does_not_count(name: str
     client = instructor.from_openai(raw())
     client.kwargs[name] = "given"
     assert client_facts(client) == client_facts(instructor.from_openai(raw()))
+
+
+def test_headers_among_the_defaults_of_instructor_count_as_those_of_a_request_do() -> None:
+    plain = instructor.from_openai(raw())
+    for source in ("headers", "extra_headers"):
+        made = instructor.from_openai(raw())
+        made.kwargs[source] = {"OpenAI-Beta": "b", "X-Trace": "1", "Authorization": "s"}
+        assert dict(client_facts(made) or ()) == {
+            **dict(client_facts(plain) or ()),
+            "default header openai-beta": "b",
+        }
+        assert other_headers(made) == ["authorization", "x-trace"]
+
+
+def test_a_context_among_the_defaults_of_instructor_counts() -> None:
+    """It is put into the messages."""
+    made = instructor.from_openai(raw())
+    made.kwargs["context"] = {"who": "Jo"}
+    assert ("default context", "{'who':'Jo'}") in (client_facts(made) or ())
+
+
+@pytest.mark.parametrize("name", ["OpenAI-Beta", "anthropic-beta"])
+def test_a_beta_in_the_headers_of_a_client_counts(name: str) -> None:
+    assert ("beta", "b") in (client_facts(raw(default_headers={name: "b"})) or ())
 
 
 def of_module(module: str, name: str, **attributes: str) -> Any:
