@@ -77,11 +77,11 @@ class Operations:
     def put(self, connection: Connection, key: str, entry: Entry) -> None:
         """Store one entry: by one statement, unless there may be something to clean up."""
         if self.has_room(len(entry.value)) and not self.usage.overdue:
-            write_entry(connection.raw, key, entry)
+            self.write(connection.raw, key, entry)
         else:
             with Transaction(connection.raw) as transaction:
                 self.clean_up(transaction.raw, len(entry.value), keep=key)
-                write_entry(transaction.raw, key, entry)
+                self.write(transaction.raw, key, entry)
         self.cut_log(connection, len(entry.value))
 
     def cut_log(self, connection: Connection, written: int) -> None:
@@ -102,7 +102,12 @@ class Operations:
         """Make room and store one entry, inside the caller's transaction."""
         if not self.has_room(len(entry.value)) or self.usage.overdue:
             self.clean_up(raw, len(entry.value), keep=key)
-        write_entry(raw, key, entry)
+        self.write(raw, key, entry)
+
+    def write(self, raw: sqlite3.Connection, key: str, entry: Entry) -> None:
+        """Store one entry; being stored again is a use."""
+        if write_entry(raw, key, entry):
+            self.usage.note(key, self.now(), 0)
 
     def has_room(self, size: int) -> bool:
         """Whether an entry fits for certain, whatever others wrote since the last look."""

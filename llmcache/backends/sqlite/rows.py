@@ -66,8 +66,8 @@ def folded(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big") % PRIME
 
 
-def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> None:
-    """Store or replace one entry, by one statement."""
+def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> bool:
+    """Store or replace one entry, by one statement; whether it took the place of a young one."""
     value, scope, created, expires, stale_until, parts, *origin = entry
     about = to_json([scope.namespace, scope.function, created, expires, stale_until, *origin])
     row = (
@@ -81,7 +81,7 @@ def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> None:
         parts,
         value,
     )
-    raw.execute(WRITE, row)
+    return raw.execute(WRITE, row).rowcount == 0
 
 
 def find_entry(  # noqa: PLR0911 - runs at each hit: one frame, left as soon as the answer is known

@@ -7,7 +7,7 @@ chance of one in 2^63, take each other's place.
 
 The `id` of an entry is when it was made, in microseconds, or the next free number: the table lies
 in the order of age, new rows at its end. One that is replaced within a minute stays in its place,
-which is half the work. So who was never used is found without an index in the
+which is half the work, and is noted as used. So who was never used is found without an index in the
 order in which it goes, and who was used is in `entry_used`, into which no put writes.
 
 `about` is JSON, in the order of `rows.ABOUT`. `entry` ends with the value, so that a listing never
@@ -41,10 +41,11 @@ ENTRIES = (
         value BLOB NOT NULL)""",
     "CREATE INDEX entry_hash ON entry (hash, scope, ends)",
     "CREATE INDEX entry_used ON entry (used) WHERE used IS NOT NULL",
-    """CREATE TRIGGER entry_replaced BEFORE INSERT ON entry BEGIN
-        UPDATE entry SET scope = new.scope, ends = new.ends, used = new.id / 1000000.0, hits = 0,
-            checksum = new.checksum, key = new.key, about = new.about, parts = new.parts,
-            value = new.value WHERE hash = new.hash AND id > new.id - 60000000;
+    """CREATE TRIGGER entry_replaced BEFORE INSERT ON entry
+        WHEN EXISTS (SELECT 1 FROM entry WHERE hash = new.hash) BEGIN
+        UPDATE entry SET scope = new.scope, ends = new.ends, hits = 0, checksum = new.checksum,
+            key = new.key, about = new.about, parts = new.parts, value = new.value
+            WHERE hash = new.hash AND id > new.id - 60000000;
         SELECT RAISE(IGNORE) WHERE changes() > 0;
         DELETE FROM entry WHERE hash = new.hash; END""",
     """CREATE VIEW calls AS SELECT

@@ -41,16 +41,16 @@ class Usage:
         self.since: float = 0.0
         self.overdue: bool = False
 
-    def note(self, key: str, now: float) -> None:
-        """Count one use."""
+    def note(self, key: str, now: float, hits: int = 1) -> None:
+        """Count one use; of no hit where it was stored anew, in its place."""
         uses = self.uses
         known = uses.get(key)
         if known is None:
             if not uses:
                 self.since = now
-            uses[key] = (now, 1)
+            uses[key] = (now, hits)
         else:
-            uses[key] = (now, known[1] + 1)
+            uses[key] = (now, known[1] + hits)
         # The lower bound is for a clock that went back.
         if not -INTERVAL < now - self.since < INTERVAL or len(uses) >= MOST_GATHERED:
             self.overdue = True
