@@ -30,8 +30,6 @@ INSTRUCTOR_CACHE_TESTS = (
 )
 EXTRAS = [name for name in PROJECT["project"]["optional-dependencies"] if name != "dev"]
 EXTRALESS = ["tests/contract", "tests/compat/test_key_vectors.py"]  # need no extra
-# What bandit finds of these has its reason at the line: a `noqa` of ruff's rule S of that number.
-REASONED = ("B101", "B106", "B311", "B404", "B603", "B608")
 OTHERS = [version for version in ("3.11", "3.12", "3.13") if version != MAIN]
 
 
@@ -103,7 +101,7 @@ def types(session: nox.Session) -> None:
 def security(session: nox.Session) -> None:
     """Bandit on the package; pip-audit on the locked versions, where advisories can be had."""
     session.install("bandit", "pip-audit")
-    session.run("bandit", "-q", "-r", "llmcache", "--skip", ",".join(REASONED))
+    session.run("bandit", "-q", "-c", "pyproject.toml", "-r", "llmcache")
     report = Path(session.create_tmp()) / "audit.json"
     report.unlink(missing_ok=True)
     locked = ["-r", "requirements-locked.txt", "--require-hashes", "--disable-pip"]
@@ -193,13 +191,24 @@ def extras(session: nox.Session, extra: str) -> None:
     session.run("python", "tests/smoke/one_extra.py", extra, env=outside)
 
 
+def install_lowest(session: nox.Session, *extra: str) -> None:
+    """Install the wheel and the oldest that it allows; asked for the wheel, uv takes new ones."""
+    found = Path(session.create_tmp()) / "lowest.txt"
+    chosen = ["--resolution", "lowest-direct", *extra, "--output-file", str(found)]
+    session.install("uv")
+    session.run("uv", "pip", "compile", "-q", "--upgrade", "pyproject.toml", *chosen, silent=True)
+    session.install("-r", str(found), str(made_wheel()))
+
+
 @nox.session(requires=["build"], reuse_venv=False)
 def oldest(session: nox.Session) -> None:
-    """The unit tests on the wheel with the oldest versions that pyproject.toml allows."""
+    """The wheel with the oldest versions that pyproject.toml allows: bare, then with all extras."""
     outside = leave_checkout(session)
-    session.install("uv")
-    lowest = ["--resolution", "lowest-direct", f"{made_wheel()}[dev]"]
-    session.run("uv", "pip", "install", "--python", str(session.bin) + "/python", *lowest)
+    install_lowest(session)
+    session.run("python", "tests/smoke/bare_install.py", env=outside)
+    session.install("hypothesis", "pytest", "pytest-asyncio", "pytest-xdist")
+    session.run("python", "-m", "pytest", "-n", "auto", *EXTRALESS, env=outside)
+    install_lowest(session, "--extra", "dev")
     chosen = session.posargs or ["tests/unit", "tests/compat", "tests/contract"]
     session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
 
