@@ -60,7 +60,10 @@ def is_typeddict(kind: type) -> bool:
 def pydantic_fields(kind: Any) -> list[Field]:
     """The fields of a model; one whose forward references are still open is completed first."""
     if not getattr(kind, "__pydantic_complete__", True):
-        kind.model_rebuild(raise_errors=False)
+        if hasattr(kind, "model_rebuild"):
+            kind.model_rebuild(raise_errors=False)
+        else:
+            sys.modules["pydantic.dataclasses"].rebuild_dataclass(kind, raise_errors=False)
     fields = getattr(
         kind, "__pydantic_fields__" if "__dataclass_fields__" in kind.__dict__ else "model_fields"
     )

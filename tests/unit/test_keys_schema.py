@@ -107,6 +107,36 @@ KINDS = [
 ]  # fmt: skip
 
 
+@pydantic_dataclass
+class Basket:
+    item: Fruit
+
+
+@pydantic_dataclass
+class Fruit:
+    name: str
+
+
+def test_a_dataclass_that_names_a_later_one_is_completed_as_a_model_is() -> None:
+    assert "response model Fruit: field name, type" in pieces(Basket)
+
+
+@pytest.mark.parametrize("base", [dict, object])
+def test_a_configuration_counts_of_what_is_no_model_too(base: type) -> None:
+    def made(**config: Any) -> Any:
+        if base is dict:
+
+            class Row(typing_extensions.TypedDict):
+                label: str
+
+            Row.__pydantic_config__ = config  # type: ignore[attr-defined]
+            return Row
+        return pydantic_dataclass(config=config or None)(type("Row", (), {}))
+
+    assert changed(made(), made()) == set()
+    assert changed(made(), made(str_strip_whitespace=True))
+
+
 def test_kinds_of_types_are_apart() -> None:
     found = {Fingerprints(Project("tests")).of_type(kind) for kind in KINDS}
     assert len(found) == len(KINDS)
