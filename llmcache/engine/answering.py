@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -75,14 +75,14 @@ def answered(question: Question, found: Found) -> Any:
         return decided.value
     running = joined(question)
     if running is not None:
-        return presented(question, for_follower(question, Answer(running)))
+        return presented(question, for_follower(question, Answer(running)), answer_again)
     try:
         landed = fly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
     if inspect.isawaitable(landed.value):
         return aanswer(awaiting(question, Unawaited(landed.value)))
-    return presented(question, for_caller(question, decided, landed))
+    return presented(question, for_caller(question, decided, landed), answer_again)
 
 
 def fly(question: Question) -> Answer:
@@ -107,7 +107,7 @@ def fly(question: Question) -> Answer:
                     continue
                 except Late:
                     return alone(question)
-                if not landed.outdated:
+                if usable(landed):
                     return landed
 
 
@@ -149,12 +149,12 @@ async def aanswered(question: Question, found: Found) -> Any:
         return decided.value
     running = await ajoined(question)
     if running is not None:
-        return presented(question, for_follower(question, Answer(running)))
+        return presented(question, for_follower(question, Answer(running)), aanswer)
     try:
         landed = await afly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
-    return presented(question, for_caller(question, decided, landed))
+    return presented(question, for_caller(question, decided, landed), aanswer)
 
 
 async def afly(question: Question) -> Answer:
@@ -182,7 +182,7 @@ async def afly(question: Question) -> Answer:
                     continue
                 except Late:
                     return await aalone(question)
-                if not landed.outdated:
+                if usable(landed):
                     return landed
 
 
@@ -219,13 +219,25 @@ async def arenew(question: Question) -> None:
 # ---- both ----------------------------------------------------------------------------------
 
 
-def presented(question: Question, value: Any) -> Any:
+def usable(landed: Answer) -> bool:
+    """Whether another's answer may be given here: a stream of another loop cannot be read."""
+    stream = landed.value
+    elsewhere = isinstance(stream, SharedStream | AsyncSharedStream) and stream.elsewhere
+    return not (landed.outdated or elsewhere)
+
+
+def presented(question: Question, value: Any, again: Callable[[Question], Awaitable[Any]]) -> Any:
     """What the caller is given: a running stream as a generator, all else as it is."""
     if isinstance(value, SharedStream):
         return deliver(question, value, answer)
     if isinstance(value, AsyncSharedStream):
-        return adeliver(question, value, aanswer)
+        return adeliver(question, value, again)
     return value
+
+
+async def answer_again(question: Question) -> Any:
+    """As `answer`, for a plain function that returned an async stream."""
+    return answer(question)
 
 
 def begin_refresh(question: Question, value: Any) -> None:

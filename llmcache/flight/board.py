@@ -142,6 +142,11 @@ class Flights(Generic[Result]):
         finally:
             self.wait_no_longer(Follow(flight, held_up))
 
+    def closes_circle(self, flight: Flight[Any]) -> bool:
+        """Whether waiting for it here would be waiting for oneself."""
+        with self.lock:
+            return flight.needs(led.get(), None)
+
     def wait_no_longer(self, place: Follow[Any]) -> None:
         """Take back what `join` or `waiting` noted of who waits."""
         with self.lock:

@@ -10,15 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Hashable,
-    Iterator,
-)
+from collections.abc import AsyncGenerator, Callable, Generator, Hashable
 from typing import Any
 
 from llmcache.flight.board import Flights, inside
@@ -47,7 +39,7 @@ class LiveStreams:
         with self.lock:
             self.running[key] = stream
 
-    def end(self, stream: Stream) -> None:
+    def end(self, stream: Running) -> None:
         """Nobody need find it any more."""
         with self.lock:
             if self.running.get(stream.node.key) is stream:
@@ -60,18 +52,19 @@ class LiveStreams:
                 self.running.pop(key, None)
 
     def find(self, key: Hashable) -> Stream | None:
-        """The running stream of a key, or None; an async one only in its own loop."""
+        """The running stream of a key, or None; never the one that its own source asks for."""
         with self.lock:
             stream = self.running.get(key)
-        if stream is None or stream.items.ended:
+        if stream is None or stream.items.ended or stream.elsewhere:
             return None
-        if isinstance(stream, AsyncSharedStream) and stream.node.loop is not running_loop():
-            return None
-        return stream
+        return None if self.flights.closes_circle(stream.node) else stream
 
 
-class SharedStream:
-    """A sync source and its readers, in any threads.
+class Running:
+    """A source that runs, and what its readers of either kind share.
+
+    A reader inside of what another source runs holds that one up from its first item to its last:
+    two sources that read what the other has given so far would feed each other without end.
 
     Args:
         source: What the user's function returned.
@@ -84,11 +77,11 @@ class SharedStream:
 
     def __init__(  # noqa: PLR0913, PLR0917 - it is made in one place
         self,
-        source: Iterator[Any],
+        source: Any,
         items: Items,
         key: Hashable,
         live: LiveStreams,
-        finish: Callable[[Items], None],
+        finish: Callable[[Items], Any],
         epoch: int | None,
     ) -> None:
         self.source = source
@@ -98,6 +91,20 @@ class SharedStream:
         self.epoch = epoch
         self.node: Flight[Any] = Flight(key, None)
         self.readers: int = 0
+
+    def over(self) -> None:
+        """No more will come."""
+        self.items.ended = True
+        self.live.end(self)
+
+
+class SharedStream(Running):
+    """A sync source and its readers, in any threads."""
+
+    elsewhere = False  # any thread may read it
+
+    def __init__(self, *made: Any) -> None:
+        super().__init__(*made)
         self.count: threading.RLock = threading.RLock()
         self.turn: threading.RLock = threading.RLock()
 
@@ -108,18 +115,19 @@ class SharedStream:
             Gone: The others left before this one began, or waiting on would be waiting for itself.
             TypeError: When something is sent into it.
         """
-        with self.count:
-            if self.items.broken:
-                raise Gone(0)
-            self.readers += 1
-        position = 0
-        try:
-            while self.ready(position):
-                refuse((yield self.items.give(position)))
-                position += 1
-            return self.items.give_returned()
-        finally:
-            self.leave()
+        with self.live.flights.waiting(self.node, None) as sound:
+            with self.count:
+                if self.items.broken or not sound:
+                    raise Gone(0)
+                self.readers += 1
+            position = 0
+            try:
+                while self.ready(position):
+                    refuse((yield self.items.give(position)))
+                    position += 1
+                return self.items.give_returned()
+            finally:
+                self.leave()
 
     def ready(self, position: int) -> bool:
         """Whether there is an item at `position`, pulled now if need be; False at the end.
@@ -162,11 +170,6 @@ class SharedStream:
         finally:
             self.over()
 
-    def over(self) -> None:
-        """No more will come."""
-        self.items.ended = True
-        self.live.end(self)
-
     def leave(self) -> None:
         """A reader has ended; the last one who does so early closes the source."""
         with self.count:
@@ -180,46 +183,40 @@ class SharedStream:
             close()
 
 
-class AsyncSharedStream:
+class AsyncSharedStream(Running):
     """As `SharedStream`, for an async source; its readers are tasks of one loop.
 
     The source runs in a task of its own, from its first item to its end: what it enters between
     two items (a timeout, a cancel scope, a span) it leaves in the same task and context.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - as above
-        self,
-        source: AsyncIterator[Any],
-        items: Items,
-        key: Hashable,
-        live: LiveStreams,
-        finish: Callable[[Items], Awaitable[None]],
-        epoch: int | None,
-    ) -> None:
-        self.source = source
-        self.items = items
-        self.live = live
-        self.finish = finish
-        self.epoch = epoch
-        self.node: Flight[Any] = Flight(key, running_loop())
-        self.readers: int = 0
+    def __init__(self, *made: Any) -> None:
+        super().__init__(*made)
+        self.node.loop = running_loop()
         self.wanted: int = 0
         self.asked: asyncio.Event = asyncio.Event()
         self.came: asyncio.Event = asyncio.Event()
         self.pump: asyncio.Task[None] | None = None
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its loop is another one; the first that reads it makes it its own."""
+        return self.node.loop not in {None, running_loop()}
+
     async def read(self) -> AsyncGenerator[Any, Any]:
-        """As `SharedStream.read`, async."""
-        if self.items.broken:
-            raise Gone(0)
-        self.readers += 1
-        position = 0
-        try:
-            while await self.ready(position):
-                refuse((yield self.items.give(position)))
-                position += 1
-        finally:
-            await self.leave()
+        """As `SharedStream.read`, async; in another loop than its own it is `Gone`."""
+        with self.live.flights.waiting(self.node, None) as sound:
+            if self.items.broken or self.elsewhere or not sound:
+                raise Gone(0)
+            self.node.loop = running_loop()
+            self.readers += 1
+            position = 0
+            try:
+                while await self.ready(position):
+                    refuse((yield self.items.give(position)))
+                    position += 1
+            finally:
+                await self.leave()
 
     async def ready(self, position: int) -> bool:
         """As `SharedStream.ready`, async. A reader that is cancelled does not disturb the pull."""
@@ -272,9 +269,8 @@ class AsyncSharedStream:
         self.came = asyncio.Event()
 
     def over(self) -> None:
-        """As `SharedStream.over`."""
-        self.items.ended = True
-        self.live.end(self)
+        """As `Running.over`."""
+        super().over()
         self.tell()
 
     async def leave(self) -> None:
