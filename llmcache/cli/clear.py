@@ -41,7 +41,7 @@ def clear(  # noqa: PLR0913 - one parameter an option
     from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
 
     refuse_unclear(wanted, everything=everything, sure=dry_run or yes)
-    with opened(backend) as store:
+    with opened(backend, to_write=not dry_run) as store:
         why_nothing = absence(store)
         doomed = counted(store, wanted)
         if not (dry_run or yes or not doomed):

@@ -83,7 +83,7 @@ def import_(file: str, backend: str | None, *, as_json: bool) -> None:
     from llmcache.cli.records import BadRecord  # noqa: PLC0415 - as above
     from llmcache.cli.stores import now, opened  # noqa: PLC0415 - as above
 
-    with readable(file) as source, opened(backend) as store:
+    with readable(file) as source, opened(backend, to_write=True) as store:
         try:
             count = verify(source)
         except (BadRecord, UnicodeDecodeError) as error:

@@ -22,7 +22,7 @@ def prune(backend: str | None, *, as_json: bool) -> None:
     from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
     from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
 
-    with opened(backend) as store:
+    with opened(backend, to_write=True) as store:
         why_nothing = absence(store)
         pruning = None if why_nothing else able(store, Pruning)
         sizing = able(store, Sizing) if pruning else None

@@ -11,6 +11,7 @@ import click
 
 from llmcache import settings
 from llmcache.backends.base import Backend, Bulk, Entry, Listed, Listing, able
+from llmcache.backends.sqlite.file import StoreFile, only_looking
 from llmcache.backends.url import open_backend
 from llmcache.cli.filters import Filter
 from llmcache.decorator.subject import backend_of
@@ -20,18 +21,31 @@ __all__ = ["absence", "file_of", "lines_of", "now", "opened", "read_many"]
 
 
 @contextlib.contextmanager
-def opened(url: str | None) -> Iterator[Backend]:
+def opened(url: str | None, *, to_write: bool = False) -> Iterator[Backend]:
     """The backend of a URL, closed at the end; without one that of the settings.
+
+    Unless it is opened to write, no file is made, changed or set aside meanwhile.
 
     Raises:
         ConfigurationError: For a URL or a setting that cannot be used, naming where it stands.
     """
     chosen = settings.current()
-    if url is None:
-        yield backend_of(chosen)
-        return
+    with contextlib.nullcontext() if to_write else only_looking():
+        if url is None:
+            yield backend_of(chosen)
+            return
+        with contextlib.closing(named_by(url, chosen)) as backend:
+            yield backend
+
+
+def named_by(url: str, chosen: settings.Settings) -> Backend:
+    """The backend of a URL, made as the settings say.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
     try:
-        backend = open_backend(
+        return open_backend(
             url,
             clock=chosen.clock,
             dir=chosen.dir,
@@ -40,8 +54,6 @@ def opened(url: str | None) -> Iterator[Backend]:
         )
     except ConfigurationError as error:
         raise ConfigurationError(f"--backend: {error}", name="--backend") from None
-    with contextlib.closing(backend):
-        yield backend
 
 
 def file_of(backend: Any) -> Path | None:
@@ -57,6 +69,8 @@ def absence(backend: Backend) -> str | None:
     file = file_of(backend)
     if file is not None and not file.exists():
         return f"Nothing is stored yet: {file} does not exist."
+    if file is not None and not StoreFile(file).size():
+        return f"Nothing is stored yet: {file} is empty."
     if backend.description == "memory://":
         return "memory:// belongs to one process: what others keep there cannot be seen from here."
     return None

@@ -192,6 +192,25 @@ def test_another_programs_database_is_left_alone(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("damage", GARBAGE)
+def test_another_programs_file_is_left_alone_however_it_looks(
+    tmp_path: Path, work: ModuleType, tally: Any, damage: str
+) -> None:
+    """In a directory that llmcache did not make, under a name of the user's."""
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("CREATE TABLE customers (name)")
+    path.write_bytes(GARBAGE[damage](path.read_bytes()))
+    before = path.read_bytes()
+    with SQLiteBackend(path) as backend:
+        tally.tried += 1
+        with pytest.raises(BackendCorruptError, match=r"not an llmcache store|another program"):
+            backend.put(work.key_of(1), work.entry_of(1))
+        tally.survived += 1
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_newer_format_is_left_alone(path: Path, work: ModuleType, tally: Any) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA user_version = 99")

@@ -142,7 +142,9 @@ def open_connection(store: StoreFile, plan: Plan) -> Connection:
         OSError: As the system has it.
     """
     store.prepare()
-    if not store.writable():
+    if store.looking and not store.size():
+        return open_empty(store, plan)
+    if store.looking or not store.writable():
         return open_readonly(store)
     identity = store.identity()
     if identity is not None and store.path.stat().st_size > 0:
@@ -172,6 +174,13 @@ def open_writable(store: StoreFile, plan: Plan, *, may_make: bool) -> Connection
     return Connection(raw, store, identity, log=log, writable=True)
 
 
+def open_empty(store: StoreFile, plan: Plan) -> Connection:
+    """What stands for a file that is not there, or empty, and must not be made."""
+    raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    make(raw, plan, 0)
+    return Connection(raw, store, store.identity() or (0, 0), log=True, writable=False)
+
+
 def open_readonly(store: StoreFile) -> Connection:
     """Open for reading, where nothing can be written.
 
@@ -181,7 +190,8 @@ def open_readonly(store: StoreFile) -> Connection:
     identity = store.identity()
     if identity is None:
         raise FileNotFoundError(store.text)
-    for immutable in (False, True):
+    leave_no_log = store.looking and not store.side("-wal").exists()
+    for immutable in (True,) if leave_no_log else (False, True):
         raw = connect(store, "ro", immutable=immutable)
         try:
             if examine(raw, store) < VERSION:

@@ -89,6 +89,8 @@ def as_backend_error(error: BaseException, backend: str, operation: str) -> Back
     kind = BackendCorruptError if what is Meaning.DAMAGED else BackendUnavailableError
     if what is Meaning.LOCKED:
         reason = "it stayed locked by another connection for as long as storage may take"
+    elif what is Meaning.DAMAGED:
+        reason = f"the file is damaged ({error}); llmcache export writes what can still be read"
     else:
         reason = f"{ADVICE.get(primary_code(error), 'it failed')} ({error})"
     return kind(f"{backend}: {operation} failed: {reason}.", backend=backend, operation=operation)

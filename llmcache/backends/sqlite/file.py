@@ -7,6 +7,10 @@ is), so that nobody can put another file in the place of ours. Writable by a gro
 a directory where the process is in that group, which is how volumes are handed to containers and
 how a umask of 002 makes directories; the file's owner is checked still. The directories above
 are not looked at.
+
+A damaged file is set aside only where something says that it was a store: it was one when this
+process had it open, the application id stands in its header, or its name or the mark in its
+directory is ours. Anything else may be a user's file at a mistaken path and is left alone.
 """
 
 from __future__ import annotations
@@ -17,19 +21,25 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
+from llmcache.backends.sqlite.directories import is_marked, make_directory, private
+from llmcache.backends.sqlite.failures import NotOursError
+from llmcache.backends.sqlite.schema import APPLICATION_ID
 from llmcache.errors import BackendUnavailableError
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["SIDES", "Identity", "StoreFile", "size_of"]
+__all__ = ["SIDES", "Identity", "StoreFile", "only_looking", "size_of"]
 
 SIDES = ("-wal", "-shm", "-journal")
-TAG = """Signature: 8a477f597d28d172789f06886806bc55
-# This directory holds answers that can be computed again; backups may leave it out.
-# See https://bford.info/cachedir/
-"""
+MAGIC = b"SQLite format 3\0"
+ID = slice(68, 72)
+"""Where a header holds the application id."""
+
+OWN_NAME = "llmcache.db"
+"""That of the default file."""
 
 Identity = tuple[int, int]
 """Device and inode: which file a path leads to."""
@@ -40,11 +50,16 @@ class StoreFile:
 
     Attributes:
         path: Absolute. The current directory counts once, when this object is made.
+        known: The files that were stores of ours when they were opened.
+        looking: More than 0 inside `only_looking`.
     """
+
+    looking: ClassVar[int] = 0
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: Path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a symlink, which is to be refused
         self.text: str = str(self.path)
+        self.known: set[Identity] = set()
 
     @property
     def directory(self) -> Path:
@@ -74,13 +89,29 @@ class StoreFile:
     def prepare(self) -> None:
         """Make the directory and an empty file where there are none; distrust what is there.
 
+        Inside `only_looking` nothing is made.
+
         Raises:
             BackendUnavailableError: Where file or directory is not to be trusted.
+            NotOursError: Where the file is no database and never was a store.
             OSError: Where they cannot be made.
         """
-        make_directory(self.directory)
+        if not self.looking:
+            make_directory(self.directory)
+        elif self.identity() is None:
+            return
         if sys.platform != "win32":
             check_directory(self.directory)
+        self.make()
+        head = self.head()
+        if head and not head.startswith(MAGIC):
+            self.check_ours()
+
+    def make(self) -> None:
+        """Make an empty file, or check the one that is there."""
+        if self.looking:
+            check_file(self.path)
+            return
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -91,6 +122,28 @@ class StoreFile:
             check_file(self.path)  # a read-only place may hold a file to read
         else:
             private(descriptor)
+
+    def head(self) -> bytes:
+        """How the file begins; empty where it cannot be read, which opening it will tell."""
+        try:
+            with self.path.open("rb") as file:
+                return file.read(ID.stop)
+        except OSError:
+            return b""
+
+    def check_ours(self) -> None:
+        """Leave a file alone that nothing says to have been a store.
+
+        Raises:
+            NotOursError: It may be anybody's.
+        """
+        if not (
+            self.head()[ID] == APPLICATION_ID.to_bytes(4, "big")
+            or self.path.name == OWN_NAME
+            or self.identity() in self.known
+            or is_marked(self.directory)
+        ):
+            raise NotOursError(f"{self.path} is not an llmcache store: choose another path.")
 
     @contextlib.contextmanager
     def locked(self, *, alone: bool) -> Iterator[None]:
@@ -124,6 +177,19 @@ class StoreFile:
         return target
 
 
+@contextlib.contextmanager
+def only_looking() -> Iterator[None]:
+    """Inside it, this process makes, changes and sets aside no file; one that is missing is empty.
+
+    It counts for files that are opened meanwhile, in every thread.
+    """
+    StoreFile.looking += 1
+    try:
+        yield
+    finally:
+        StoreFile.looking -= 1
+
+
 def size_of(path: Path) -> int:
     """Bytes of one file; 0 where there is none."""
     try:
@@ -139,37 +205,6 @@ def free_path(wanted: Path) -> Path:
         number += 1
         path = Path(f"{wanted}-{number}")
     return path
-
-
-def make_directory(directory: Path) -> None:
-    """Make it and what is missing above it, 0700 whatever the umask; mark the one we made."""
-    missing = []
-    while not directory.exists():
-        missing.append(directory)
-        directory = directory.parent
-    for made in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another process was first
-            made.mkdir(mode=0o700)
-            made.chmod(0o700)
-    if missing:
-        mark(missing[0])
-
-
-def mark(directory: Path) -> None:
-    """Keep our directory out of backups and repositories, where that can be written."""
-    for name, text in (("CACHEDIR.TAG", TAG), (".gitignore", "*\n")):
-        with contextlib.suppress(OSError), (directory / name).open("x", encoding="utf-8") as file:
-            private(os.dup(file.fileno()))
-            file.write(text)
-
-
-def private(descriptor: int) -> None:
-    """Make an open file readable by its owner only, and close it."""
-    try:
-        if sys.platform != "win32":
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
 
 
 if sys.platform != "win32":

@@ -14,7 +14,13 @@ from typing import TypeVar, TypeVarTuple
 from llmcache.backends.patience import Pauses
 from llmcache.backends.sqlite import fork
 from llmcache.backends.sqlite.connection import Connection, Plan, open_connection
-from llmcache.backends.sqlite.failures import FAILURES, Meaning, as_backend_error, meaning
+from llmcache.backends.sqlite.failures import (
+    FAILURES,
+    Meaning,
+    NotOursError,
+    as_backend_error,
+    meaning,
+)
 from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.mounts import network_filesystem
 from llmcache.backends.sqlite.space import Bounds
@@ -165,6 +171,7 @@ class Sessions:
             connection = open_connection(self.store, plan)
             fork.connections.add(connection)
             self.connections.add(connection)
+            self.store.known.add(connection.file)
         if remote:
             self.warn(f"lies on a network file system ({remote}): slower, and locks may not hold")
         elif not connection.log:
@@ -205,21 +212,27 @@ class Sessions:
         Raises:
             BackendError: It cannot be set aside.
         """
-        if self.set_aside >= MOST_SET_ASIDE:
+        if self.set_aside >= MOST_SET_ASIDE or self.store.looking:
             raise as_backend_error(failure, self.description, operation) from failure
         try:
             with fork.entrance, self.store.locked(alone=True):
                 here = self.store.identity()
                 if here is None or (known is not None and known.file != here):
                     return True  # another process was first
+                self.store.check_ours()
                 stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.clock.time()))
                 target = self.store.set_aside(stamp)
         except BlockingIOError:
             return False
         except OSError as error:
             raise as_backend_error(failure, self.description, operation) from error
+        except NotOursError as error:
+            raise as_backend_error(error, self.description, operation) from failure
         self.set_aside += 1
-        self.warn(f"was damaged ({failure}); it was set aside as {target.name} and begun anew")
+        self.warn(
+            f"was damaged ({failure}); it was set aside as {target.name} and begun anew."
+            f" llmcache export --backend sqlite:///{target} writes what can still be read of it"
+        )
         return True
 
     def warn(self, text: str) -> None:
