@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from llmcache.backends.base import Backend, Entry, Listing, Manifests, able
-from llmcache.codecs import Unreadable
+from llmcache.codecs import Unreadable, split
 from llmcache.decorator.subject import Arguments, Variant
-from llmcache.engine.question import Plan, Question, outcome_of, restore
+from llmcache.engine.question import (
+    ASYNC_ITEMS,
+    AWAITED,
+    ITEMS,
+    RETURNED,
+    Plan,
+    Question,
+    outcome_of,
+    restore,
+)
 from llmcache.keys.explain import Explanation, Near, explanation, nearest
 from llmcache.keys.key import KeyParts
 from llmcache.lookup import Expired, Fresh, Stale
@@ -70,12 +79,21 @@ def previews_of(plan: Plan, near: Near | None) -> dict[str, str]:
 
 
 def readable(question: Question, entry: Entry) -> bool:
-    """Whether the entry can be restored; one that cannot is a miss."""
+    """Whether the entry can be restored, to its last item; one that cannot is a miss."""
     try:
-        question.codec.load(restore(question, entry))
+        for data in values_in(restore(question, entry)):
+            question.codec.load(data)
     except Unreadable:
         return False
     return True
+
+
+def values_in(data: bytes) -> list[bytes]:
+    """What is stored, as the codec's own: one value, or the items of a stream."""
+    mark = data[:2]
+    if mark in {ITEMS, ASYNC_ITEMS, RETURNED}:
+        return split(data[2:])
+    return [data[2:] if mark == AWAITED else data]
 
 
 def left(plan: Plan, entry: Entry) -> float | None:

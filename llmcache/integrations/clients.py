@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from llmcache.backends.base import Backend
 from llmcache.durations import Duration
+from llmcache.errors import ConfigurationWarning
 from llmcache.integrations.create import AsyncCachedCreate, CachedCreate
-from llmcache.integrations.request import model_of
+from llmcache.integrations.request import OF_THEIR_OWN, model_of
+from llmcache.keys.clients import PASSED_BY
 
 if TYPE_CHECKING:
     from instructor import Instructor
@@ -30,6 +34,10 @@ HANDLE = (
 )
 
 
+OF_INSTRUCTOR = frozenset({"service", "autodetect_images", "max_tokens", "headers"})
+"""What may be ignored besides the parameters of the SDK."""
+
+
 class Options(TypedDict, total=False):
     """Those options of `cached_structured` that make sense of a client."""
 
@@ -39,6 +47,7 @@ class Options(TypedDict, total=False):
     name: str | None
     version: str | int | None
     depends_on: Iterable[Any]
+    key: Callable[..., Any] | None
     mode: Literal["on", "off", "refresh", "readonly", "offline"]
     stale_if_error: Duration | None
     stale_while_revalidate: Duration | None
@@ -77,11 +86,16 @@ def cached_client(
             where requests go.
         **options: As of `cached_structured`. `name` is by default the provider's with
             `instructor.` in front: clients of one name and namespace share their answers.
-            `version` is there to outdate all of them.
+            `version` is there to outdate all of them. `key` is given the keyword arguments of a
+            request, `messages`, `model`, `response_model` and what else it has, and its result
+            stands for all of them but the type of the answer.
 
     Raises:
         TypeError: Where `client` is no Instructor client.
         ConfigurationError: For a value that an option does not take.
+
+    Warns:
+        ConfigurationWarning: Where `ignore` names what the client's requests do not have.
     """
     made = create_fn_of(client)
     if isinstance(made, CachedCreate):
@@ -90,6 +104,7 @@ def cached_client(
     chosen: dict[str, Any] = {"name": f"instructor.{provider}", "version": 1, **options}
     kind = AsyncCachedCreate if is_async(client, made) else CachedCreate
     names = frozenset([ignore] if isinstance(ignore, str) else ignore)
+    warn_of_unknown(names, made)
     # Not copy.copy: an Instructor without attributes cannot even be asked for one.
     copied = object.__new__(type(client))
     copied.__dict__.update(client.__dict__)
@@ -116,6 +131,25 @@ def create_fn_of(client: Any) -> Any:
             "make one with instructor.from_openai(client) or another instructor.from_*."
         )
     return held["create_fn"]
+
+
+def warn_of_unknown(names: frozenset[str], create: Any) -> None:
+    """Say which names to ignore are no parameters, where the SDK says what its parameters are."""
+    try:
+        parameters = inspect.signature(create).parameters
+    except (TypeError, ValueError):
+        return
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return
+    known = {*parameters, *OF_THEIR_OWN, *PASSED_BY, *OF_INSTRUCTOR}
+    for name in sorted(names - known):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        warnings.warn(
+            f"ignore={name!r}: this client's requests have no parameter of that name.{hint}",
+            ConfigurationWarning,
+            stacklevel=3,
+        )
 
 
 def is_async(client: Any, create: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmcache.decorator.wrappers import CachedCallable
 from llmcache.engine.keeping import forget_usage
-from llmcache.errors import UncacheableArgumentError
+from llmcache.errors import ConfigurationError, UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.prompt import refuse_iterators
 from llmcache.integrations.request import asked_type, described
@@ -33,6 +33,22 @@ def as_of_the_call(error: UncacheableArgumentError) -> UncacheableArgumentError:
     text = str(error).replace(found[0], found[1]).replace("'parameters'", repr(found[1]))
     path = error.path.replace(found[0], found[1])
     return UncacheableArgumentError(text, parameter=found[1], path=path, type_name=error.type_name)
+
+
+def check_sample(sample: object) -> None:
+    """Refuse a `cache_sample` that numbers no answer.
+
+    Raises:
+        ConfigurationError: For anything but None and a whole number from 0 on.
+    """
+    if sample is None or (type(sample) is int and sample >= 0):
+        return
+    raise ConfigurationError(
+        f"cache_sample={sample!r} cannot be used. Allowed: a whole number from 0 on, or None.",
+        name="cache_sample",
+        value=repr(sample),
+        allowed="a whole number from 0 on, or None",
+    )
 
 
 class CachedCreate:
@@ -76,9 +92,10 @@ class CachedCreate:
         """The cached function for a call, and what it takes; `request` loses what is ours.
 
         Raises:
-            ConfigurationError: For a bad `cache_ttl` or `cache_mode`.
+            ConfigurationError: For a bad `cache_ttl`, `cache_mode` or `cache_sample`.
         """
         request.pop("cache", None)
+        check_sample(request.get("cache_sample"))
         settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
         model, form = asked_type(request.get("response_model"))
         parts, parameters = described(

@@ -15,12 +15,15 @@ from typing import Any
 from llmcache.decorator.cached import decorate
 from llmcache.decorator.wrappers import CachedCallable
 from llmcache.integrations.spending import Meter
+from llmcache.keys.options import checked_key
 from llmcache.tally import Tally
 
 __all__ = ["Functions", "aanswer", "answer"]
 
 SENT = ("create", "request")
 """What is handed to the cached functions and is told by their other arguments."""
+MODEL = 3
+"""Where among the parts of a key the model stands."""
 MOST = 256
 
 
@@ -93,6 +96,8 @@ class Functions:
     def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         self.function = function
         self.options: dict[str, Any] = {"ignore": SENT, **options}
+        if options.get("key") is not None:
+            self.options["key"] = of_request(options["key"])
         self.tally: Tally = Tally()
         self.lock: threading.Lock = threading.Lock()
         self.made: dict[Any, CachedCallable] = {}
@@ -132,6 +137,20 @@ class Functions:
         made = decorate(self.function, {**self.options, "response_model": declared})
         made._self_variant.subject.tally = self.tally  # noqa: SLF001 - so wrapt names a wrapper's own
         return made
+
+
+def of_request(key: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes a key, given the keyword arguments of a request, the client's model among them.
+
+    Raises:
+        ConfigurationError: When it cannot be called, or has to be awaited.
+    """
+    checked_key(key)
+
+    def by_request(_: Any, request: dict[str, Any], *parts: Any, **__: Any) -> Any:
+        return key(**{"response_model": None, **request, "model": parts[MODEL]})
+
+    return by_request
 
 
 def place_of(response_model: Any, settings: Mapping[str, Any]) -> Any:

@@ -18,13 +18,16 @@ from llmcache.keys.clients import (
     plain_url,
 )
 
-__all__ = ["asked_type", "described", "model_of"]
+__all__ = ["OF_THEIR_OWN", "asked_type", "described", "model_of"]
 
 OF_THEIR_OWN = frozenset({"model", "messages", "response_model", "context", "strict", "stream"})
 """What of a request is a part of its own."""
 
 LEFT_OUT = OF_THEIR_OWN.union(PASSED_BY, HEADER_SOURCES)
 SDKS = frozenset({"openai", "anthropic", "litellm"})
+ADDED = frozenset({"extra_body", "extra_query"})
+"""What is added to a request: where it is empty, the request is the plain one."""
+
 UNSET = frozenset({"NotGiven", "Omit"})
 
 
@@ -56,6 +59,8 @@ def described(  # noqa: PLR0913 - they are what there is to a request
     messages, context, sent = prompt_of(request, provider)
     if sent is not None:
         whole["messages"] = sent
+    if type(messages) is tuple:
+        messages = [*messages]
     parts = (
         None if "service" in ignored else service_of(client, create),
         provider,
@@ -63,11 +68,14 @@ def described(  # noqa: PLR0913 - they are what there is to a request
         request.get("model") or model_of(client, create),
         messages if are_texts(messages) else in_order(messages),
         form,
-        ("async" if awaited else "sync") if request.get("stream", False) else "",
+        "sync" if request.get("stream", False) else "",
         request.get("strict", True),
         context,
     )
-    return parts, parameters_of(request)
+    parameters = parameters_of(request)
+    if awaited and request.get("stream", False):
+        parameters["async stream"] = True
+    return parts, parameters
 
 
 def text_of(value: Any) -> str:
@@ -113,7 +121,9 @@ def parameters_of(request: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         name: in_order(value)
         for name, value in request.items()
-        if name not in LEFT_OUT and type(value).__name__ not in UNSET
+        if name not in LEFT_OUT
+        and type(value).__name__ not in UNSET
+        and (value or name not in ADDED)
     }
     headers = counted_headers(request)
     return {**found, "headers": headers} if headers else found

@@ -19,15 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 from llmcache.keys.secrets import is_secret_name
 
 __all__ = [
-    "HEADER_SOURCES",
-    "PASSED_BY",
-    "Identity",
-    "client_digest",
-    "client_facts",
-    "counted_headers",
-    "is_client",
-    "other_headers",
-]
+    "HEADER_SOURCES", "PASSED_BY", "Identity", "client_digest", "client_facts", "counted_headers",
+    "is_client", "other_headers",
+]  # fmt: skip
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
@@ -61,9 +55,8 @@ PASSED_BY = frozenset({
     "api_key", "auth_token", "azure_ad_token", "azure_ad_token_provider", "aws_access_key_id",
     "aws_secret_access_key", "aws_session_token", "vertex_credentials", "credentials",
 })  # fmt: skip
-"""What of a request, or of the defaults of a client, changes no answer: how it is fetched, who asks
-and where a prefix of the prompt may be kept, credentials. A token budget ends re-asks; what ends in
-an error is not stored."""
+"""What of a request, or of the defaults of a client, changes no answer: how it is fetched, who
+asks, credentials. A token budget ends re-asks; what ends in an error is not stored."""
 
 
 class Identity(bytes):

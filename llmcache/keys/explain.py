@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -73,7 +74,7 @@ class Explanation:
         """The status in one line."""
         if self.status == "miss":
             if self.nearest is None:
-                return "miss; nothing is stored for this function"
+                return "miss; nothing is stored for this function in this namespace"
             if not self.differences:
                 return "miss; what was stored for this very call has expired or cannot be read"
             return (
@@ -113,34 +114,31 @@ def nearest(
     shared = {wanted.manifest: dict(wanted.shared)}
     for manifest in {manifest for _, _, manifest in listed} - shared.keys():
         shared[manifest] = counted(decoded(manifests(manifest) or b"{}") or {})
-    best = fewest_missing(wanted, listed, shared)
-    if best is not None and decoded(best[1]) is None:
-        listed = [entry for entry in listed if decoded(entry[1]) is not None]
-        best = fewest_missing(wanted, listed, shared)
-    if best is None:
-        return None
-    key, parts, manifest = best
-    of_all = differences(wanted.shared, shared[manifest])
-    return Near(key, (*of_all, *differences(wanted.call, counted(decoded(parts) or {}))))
-
-
-def fewest_missing(
-    wanted: KeyParts, listed: Iterable[Stored], shared: Mapping[str, Mapping[str, str]]
-) -> Stored | None:
-    """The entry that lacks the fewest of the wanted parts; looked for as text, not decoded."""
-    parts_wanted = {
-        f'{json.dumps(name, ensure_ascii=False)}:"{digest}"'.encode()
-        for name, digest in wanted.call.items()
-    }
     apart = {name: distance(wanted.shared, parts) for name, parts in shared.items()}
-    best, least = None, len(parts_wanted) + max(apart.values()) + 1
-    for entry in listed:
-        if apart[entry[2]] < least:
-            lacked = parts_wanted.difference(entry[1][1:-1].split(b","))
-            missing = apart[entry[2]] + len(lacked)
-            if missing < least:
-                best, least = entry, missing
+    pieces = pieces_of(wanted.call)
+    best: Near | None = None
+    least = math.inf
+    for key, text, manifest in listed:
+        # What it lacks is found in its text: few have to be decoded for what they have besides.
+        if apart[manifest] + len(pieces.difference(text[1:-1].split(b","))) >= least:
+            continue
+        parts = decoded(text)
+        if parts is None:
+            continue
+        missing = apart[manifest] + distance(wanted.call, counted(parts))
+        if missing < least:
+            of_all = differences(wanted.shared, shared[manifest])
+            best = Near(key, (*of_all, *differences(wanted.call, counted(parts))))
+            least = missing
     return best
+
+
+def pieces_of(parts: Mapping[str, str]) -> set[bytes]:
+    """The parts as they stand in the text of a record."""
+    return {
+        f'{json.dumps(name, ensure_ascii=False)}:"{digest}"'.encode()
+        for name, digest in parts.items()
+    }
 
 
 def decoded(parts: bytes) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import instructor
@@ -142,6 +142,25 @@ async def test_samples_are_kept_side_by_side(provider: LoopbackProvider, client:
     assert "".join(names) == "abcabc"
 
 
+@pytest.mark.parametrize("sample", [-1, "x", 1.0, True])
+async def test_a_sample_is_a_whole_number(client: Any, sample: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cache_sample="):
+        await settled(client.create(response_model=User, cache_sample=sample, **ASKED))
+
+
+async def test_streams_of_an_async_client_are_kept_apart_and_explained_so(
+    provider: LoopbackProvider,
+) -> None:
+    backend = LRUBackend()
+    sync, other = (
+        cached_client(provider.instructor(asynchronous=colour), backend=backend)
+        for colour in (False, True)
+    )
+    await settled(sync.create_iterable(response_model=User, **ASKED))
+    asked = {"response_model": Iterable[User], "stream": True, **ASKED}
+    assert (await other.cache_explain(**asked)).differences == ("argument async stream is new",)
+
+
 async def test_defaults_that_the_client_was_made_with_count(
     provider: LoopbackProvider, mode: str
 ) -> None:
@@ -199,6 +218,15 @@ async def test_an_explanation_names_what_differs(client: Any) -> None:
     ):
         asked = {"response_model": User, **ASKED, **changed}
         assert named in str(await settled(client.cache_explain(**asked)))
+
+
+@pytest.mark.parametrize("way", ["create_iterable", "create_partial"])
+async def test_a_stored_stream_is_explained_as_the_hit_that_it_is(client: Any, way: str) -> None:
+    kind = Iterable[User] if way == "create_iterable" else instructor.Partial[User]
+    asked = {"response_model": kind, "stream": True, **ASKED}
+    assert (await settled(client.cache_explain(**asked))).status == "miss"
+    await settled(getattr(client, way)(response_model=User, **ASKED))
+    assert (await settled(client.cache_explain(**asked))).status == "hit"
 
 
 async def test_clients_of_one_store_share_answers_and_clearing(

@@ -202,6 +202,15 @@ DO_NOT_COUNT: dict[str, dict[str, Any]] = {
     "timeout": another(timeout=7.0),
     "max_retries": another(max_retries=1),
     "token_budget": another(token_budget=100_000),
+    "nothing added to the body": another(extra_body=None),
+    "an empty addition to the body": another(extra_body={}),
+    "nothing added to the query": another(extra_query=None),
+    "messages in a tuple": another(
+        messages=(
+            {"role": "system", "content": "Extract."},
+            {"role": "user", "content": "Jo, 33"},
+        )
+    ),
     "a tracing header": another(extra_headers={"traceparent": "00-1"}),
     "a credential in a header": another(extra_headers={"Authorization": "Bearer other"}),
     "hooks": another(hooks=Hooks()),
@@ -547,6 +556,41 @@ def test_a_parameter_that_cannot_be_keyed_is_named_as_in_the_call(asking: Asking
     with pytest.raises(UncacheableArgumentError, match=r"ignore=\['logger'\]") as caught:
         asking(logger=[Handle()])
     assert (caught.value.parameter, caught.value.path) == ("logger", "logger[0]")
+
+
+def test_a_name_to_ignore_that_no_request_has_is_warned_of(provider: LoopbackProvider) -> None:
+    made = provider.instructor()
+    with pytest.warns(llmcache.ConfigurationWarning, match="Did you mean 'temperature'") as told:
+        cached_client(made, ignore=["temprature", "seed", "context", "service", "user"])
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+def test_a_key_of_ones_own_is_made_of_the_keyword_arguments_of_a_request(
+    provider: LoopbackProvider,
+) -> None:
+    given: list[Any] = []
+
+    def key(model: str, messages: list[Any], response_model: Any, **others: Any) -> Any:
+        given.append(others.get("seed"))
+        return model, messages[0]["content"]
+
+    made = instructor.from_openai(provider.openai_client(), model="some-model")
+    client: Any = cached_client(made, key=key, backend=LRUBackend())
+    for seed in (1, 2):
+        client.create(response_model=User, messages=templated("Jo"), seed=seed)
+    assert (provider.count, given[-1]) == (1, 2)
+    client.create(response_model=User, messages=templated("Bo"))
+    assert provider.count == 2
+    assert client.cache_explain(response_model=User, messages=templated("Bo")).status == "hit"
+
+
+def test_a_key_of_ones_own_that_has_to_be_awaited_is_refused(provider: LoopbackProvider) -> None:
+    async def key(**_: Any) -> str:
+        return ""
+
+    with pytest.raises(llmcache.ConfigurationError, match="key="):
+        cached_client(provider.instructor(), key=key)
 
 
 def test_what_does_not_count_may_be_named(provider: LoopbackProvider) -> None:

@@ -33,6 +33,23 @@ def test_the_entry_with_the_fewest_differing_parts_is_nearest() -> None:
     assert nearest(WANTED, entries, manifest) == Near("b", ("constant app.PROMPT changed",))
 
 
+def test_a_part_that_is_gone_is_a_difference_like_any_other() -> None:
+    longer = (
+        "longer",
+        b'{"argument text":"t0","namespace":"n0","argument a":"1","argument b":"2"}',
+    )
+    found = nearest(WANTED, [(*longer, "m0"), stored("near", text="t1")], manifest)
+    assert found == Near("near", ("argument text differs",))
+    found = nearest(WANTED, [stored("near", text="t1"), (*longer, "m0")], manifest)
+    assert found == Near("near", ("argument text differs",))
+
+
+def test_previews_are_no_difference() -> None:
+    kept = b'{"argument text":"t0","namespace":"n0","preview of text":"a, b","preview of c":"d"}'
+    entries = [stored("near", text="t1"), ("shown", kept, "m0")]
+    assert nearest(WANTED, entries, manifest) == Near("shown", ())
+
+
 def test_of_equally_near_ones_the_first_given_is_taken() -> None:
     entries = [stored("new", text="t1"), stored("old", text="t2")]
     assert nearest(WANTED, entries, manifest) == Near("new", ("argument text differs",))
@@ -60,7 +77,7 @@ def test_nothing_stored_is_nothing_near() -> None:
     assert nearest(WANTED, [], manifest) is None
 
 
-def test_only_the_nearest_of_thousands_is_decoded() -> None:
+def test_thousands_of_damaged_records_are_passed_over() -> None:
     many = [
         (f"{i}", b'{"argument text":"t0","namespace":"n0",not json}', "prompt")
         for i in range(5_000)
@@ -88,7 +105,7 @@ def test_hits_tell_their_age_and_what_is_left() -> None:
     assert expired.headline() == "expired since 30 s; 1.7 min old"
     assert expired.differences == ()
     nothing = explanation("f", key, status="miss")
-    assert nothing.headline() == "miss; nothing is stored for this function"
+    assert nothing.headline() == "miss; nothing is stored for this function in this namespace"
 
 
 def test_an_entry_of_the_very_key_has_expired_or_is_unreadable() -> None:
