@@ -95,13 +95,17 @@ def find_entry(  # noqa: PLR0911 - runs at each hit: one frame, left as soon as 
         stored_key, stored_checksum, about, parts, value = row
         if stored_key != key:
             return Nothing.ABSENT
-        if crc32(value, crc32(parts, crc32(about.encode()))) != stored_checksum:
+        if crc32(value, crc32(about.encode() + parts)) != stored_checksum:
             return Nothing.DAMAGED
-        namespace, function, created, expires, stale_until, *origin = from_json(about)
+        # A name for each, as a list of the rest costs more than the parsing.
+        space, name, created, ends, stale, manifest, model, asked, told, took = from_json(about)
         if created > now + FUTURE:
             return Nothing.DAMAGED
-        scope = scope_of(namespace, function)
-        return new_tuple(Entry, (value, scope, created, expires, stale_until, parts, *origin))
+        scope = scope_of(space, name)
+        return new_tuple(
+            Entry,
+            (value, scope, created, ends, stale, parts, manifest, model, asked, told, took),
+        )
     except (TypeError, ValueError, AttributeError):  # a column of another type
         return Nothing.DAMAGED
     except sqlite3.OperationalError as error:
