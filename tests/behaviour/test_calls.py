@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from llmcache import (
     BackendUnavailableError,
     BackendWarning,
     LRUBackend,
+    SQLiteBackend,
     UncacheableResultWarning,
     cached_structured,
     on_event,
@@ -71,6 +74,17 @@ def test_a_hit_that_nobody_listens_to_is_counted_all_the_same(made):
     ask("a")
     ask("a")
     assert ask.cache_info() == (1, 1, 0, 0, 0, 0, 1)
+
+
+def test_an_entry_that_is_damaged_is_a_miss_and_stored_anew(made, model, tmp_path):
+    with SQLiteBackend(tmp_path / "a.db") as backend:
+        ask = made(backend=backend)
+        ask("a")
+        with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as other, other:
+            other.execute("UPDATE entry SET value = substr(value, 1, length(value) - 1)")
+        assert [ask("a").number, ask("a").number] == [2, 2]
+        assert model.calls == 2
+        assert (ask.cache_info().misses, ask.cache_info().hits) == (2, 1)
 
 
 def test_a_failing_handler_fails_no_call(made):

@@ -25,6 +25,7 @@ import pytest
 import wrapt
 
 from llmcache.errors import UncacheableArgumentError
+from llmcache.keys.project import script_names
 from llmcache.keys.values.canonical import PlainReferences, digest, encode
 from llmcache.keys.values.registry import ValueStream
 
@@ -420,6 +421,13 @@ def test_a_client_counts_by_what_the_references_say() -> None:
     assert one == digest([threading.Thread()], path="value", references=Clients())
     with pytest.raises(UncacheableArgumentError):
         digest([threading.Lock()], path="value", references=Clients())
+
+
+def test_a_script_counts_with_its_place_even_if_that_is_no_text(tmp_path: pathlib.Path) -> None:
+    places = [tmp_path / name / "app.py" for name in ("a", "b", "\udcff")]
+    names = [script_names(str(place)) for place in places]
+    assert [shown for shown, _ in names] == ["app"] * 3
+    assert len({identity for _, identity in names}) == 3
 
 
 def test_main_counts_as_the_name_by_which_it_can_be_imported(

@@ -170,6 +170,23 @@ def test_bytecode_tells_whether_a_docstring_may_be_read(source: str, *, read: bo
     assert body_of_bytecode(namespace["f"].__code__).reads_docstring is read
 
 
+def test_source_and_bytecode_tell_the_same_of_imported_names(tmp_path: Path) -> None:
+    path = tmp_path / "imports.py"
+    imports = ["from one import A, B as C", "import two.deep", "import two.deep as deep"]
+    lines = [
+        "def made(text):",
+        *imports,
+        "from . import three",
+        "return ask(A, C, two, deep, three)",
+    ]
+    path.write_text("\n    ".join(lines) + "\n", encoding="utf-8")
+    namespace: dict[str, Any] = {}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)  # noqa: S102 - a module
+    body = body_of(namespace["made"])
+    assert body.from_source
+    assert body.imports == body_of_bytecode(namespace["made"].__code__).imports
+
+
 def test_bytecode_tells_that_the_first_parameter_is_handed_on() -> None:
     namespace: dict[str, Any] = {}
     exec("def made(self, text): return ask(self, text)", namespace)  # noqa: S102 - as above

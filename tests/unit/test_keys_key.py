@@ -238,6 +238,15 @@ def test_the_parts_that_calls_share_are_apart_from_those_of_one_call() -> None:
     assert "constant tests.unit.PROMPT" not in one.call
 
 
+def test_namespace_and_sample_are_parts_by_their_names() -> None:
+    keys = FunctionKeys(extract)
+    plain = keys.parts(("x",), {}).call
+    other = keys.parts(("x",), {}, namespace="team").call
+    sampled = keys.parts(("x",), {}, sample=2).call
+    assert {name for name in other if other[name] != plain[name]} == {"namespace"}
+    assert sampled.keys() - plain.keys() == {"sample"}
+
+
 def counting(text: str) -> Answer:
     global COUNT  # noqa: PLW0603 - what is tested
     COUNT += 1

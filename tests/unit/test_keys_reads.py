@@ -172,5 +172,48 @@ def test_an_instance_whose_items_are_read_counts_with_them(method: Any) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+def described() -> Any:
+    """Return the task."""
+    return described.__doc__
+
+
+def shouted(text: str) -> str:
+    """Say how it is shouted."""
+    return text.upper()
+
+
+def asks_what_is_described(text: str) -> Any:
+    return ask(described(), shouted(text))
+
+
+def test_a_docstring_counts_where_it_is_read_and_not_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = FunctionKeys(asks_what_is_described)
+    before = keys.digest(("x",), {})
+    monkeypatch.setattr(shouted, "__doc__", "Say it otherwise.")
+    assert keys.digest(("x",), {}) == FunctionKeys(asks_what_is_described).digest(("x",), {})
+    assert keys.digest(("x",), {}) == before
+    monkeypatch.setattr(described, "__doc__", "Return another task.")
+    assert keys.digest(("x",), {}) != before
+
+
+TASKS = {"task": "Extract."}
+task_of = TASKS.get
+
+
+def asks_by_lookup(text: str) -> Any:
+    return ask(task_of("task"), text)
+
+
+def test_a_method_of_a_builtin_counts_with_what_it_is_bound_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = FunctionKeys(asks_by_lookup)
+    before = keys.digest(("x",), {})
+    monkeypatch.setitem(TASKS, "task", "Summarise.")
+    assert keys.digest(("x",), {}) != before
+
+
 def test_the_first_argument_of_a_staticmethod_is_an_argument() -> None:
     assert "argument text" in FunctionKeys(Extractor.static).key(("x",), {}).parts

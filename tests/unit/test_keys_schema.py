@@ -158,6 +158,15 @@ def test_fields_of_an_sdk_do_not_count_so_that_keys_survive_its_releases() -> No
     assert list(pieces(ChatCompletion)) == ["name openai.ChatCompletion"]
 
 
+def test_fields_of_what_a_library_brings_count_unless_it_is_an_sdk() -> None:
+    project = Project("app", ("instructor",))
+    assert project.fields_count("vendor.models")
+    assert project.fields_count("instructor.dsl")
+    for sdk in ("openai.types", "anthropic.types", "pydantic", "pydantic_core.core_schema"):
+        assert not project.fields_count(sdk)
+    assert not Project("app").fields_count("instructor.dsl")
+
+
 def test_two_classes_of_one_name_are_told_apart() -> None:
     one, other = create_model("Inner", a=(int, 1)), create_model("Inner", b=(int, 1))
     both = create_model("Outer", x=(one, ...), y=(other, ...))

@@ -27,7 +27,7 @@ __all__ = [
 NOT_CONSTANTS = frozenset(
     {
         "model_config", "model_fields", "model_computed_fields", "_fields", "_field_defaults",
-        "_member_map_", "_member_names_", "_member_type_", "_value2member_map_", "_value_repr_",
+        "_member_map_", "_member_names_", "_value2member_map_", "_value_repr_",
         "_unhashable_values_", "_unhashable_values_map_", "_hashable_values_", "_use_args_",
         "_new_member_", "_sort_order_", "_flag_mask_", "_singles_mask_", "_all_bits_",
         "_inverted_", "_boundary_", "_generate_next_value_",
