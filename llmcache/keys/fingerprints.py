@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
@@ -17,6 +16,7 @@ from llmcache.keys.code.kinds import function_of, named
 from llmcache.keys.code.objects import Objects
 from llmcache.keys.code.parsing import Walk, follow_validator
 from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered
+from llmcache.keys.folding import folding, within
 from llmcache.keys.noting import noting_now
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
@@ -28,11 +28,6 @@ ALIASES_KEPT = 256
 
 
 UNKNOWN = "not known to change answers"
-
-within: contextvars.ContextVar[frozenset[int]] = contextvars.ContextVar(
-    "within", default=frozenset()
-)
-"""The classes and validators being read: what they hold may lead back to them."""
 
 
 class Fingerprints:
@@ -71,19 +66,15 @@ class Fingerprints:
 
     def of_type(self, kind: Any) -> bytes:
         """A class, generic alias or the like by its schema, a project class by its code too."""
-        return self.folded(self.type_reading(kind))
+        known = kind if isinstance(kind, type) else self.same_alias(kind)
+        return self.folded_within(known, lambda: self.type_reading(known))
 
     def of_function(self, function: Any) -> bytes:
         """A function by name and code, with all that it reads; a third party's by name."""
         plain = function_of(function)
         if plain is None or not self.project.wrote(plain):
             return named(plain or function)
-        reading = self.of_functions.get(plain)
-        if reading is None or not reading.current():
-            reading = Reading()
-            self.follower(reading).value("function", plain, ())
-            self.of_functions.put(plain, reading)
-        return self.folded(reading)
+        return self.folded_within(plain, lambda: self.function_reading(plain))
 
     def of_class(self, kind: type) -> bytes:
         """The code of a project class; nothing within its own constants, where it is known."""
@@ -91,7 +82,7 @@ class Fingerprints:
             return b""
         outer = within.set(within.get() | {id(kind)})
         try:
-            return self.folded(self.type_reading(kind))
+            return self.folded_within(kind, lambda: self.type_reading(kind))
         finally:
             within.reset(outer)
 
@@ -105,6 +96,15 @@ class Fingerprints:
                 (f"header {name} of {kind}", UNKNOWN) for name in other_headers(value)
             )
         return found
+
+    def function_reading(self, plain: types.FunctionType) -> Reading:
+        """What a function of the project is made of."""
+        reading = self.of_functions.get(plain)
+        if reading is None or not reading.current():
+            reading = Reading()
+            self.follower(reading).value("function", plain, ())
+            self.of_functions.put(plain, reading)
+        return reading
 
     def type_reading(self, kind: Any) -> Reading:
         """What a type is made of; remembered by the class, or by the alias."""
@@ -129,12 +129,16 @@ class Fingerprints:
         except TypeError:
             return alias
 
+    def folded_within(self, subject: object, make: Callable[[], Reading]) -> bytes:
+        """The reading of a function or class in 32 bytes; it may lead back to itself."""
+        with folding() as folds:
+            reading = folds.reading(subject, make)
+            note(reading)
+            return folds.folded(subject, files=self.files)
+
     def folded(self, reading: Reading) -> bytes:
         """A reading in 32 bytes; noted where somebody asks what lies below."""
-        noted = noting_now()
-        if noted is not None:
-            noted.readings[id(reading)] = reading
-        return reading.digest(self.files)
+        return self.folded_within(reading, lambda: reading)
 
     # What the follower asks.
 
@@ -150,7 +154,9 @@ class Fingerprints:
             yield label, self.of_client(value) or b"none"
 
         def pieces(files: bool) -> Iterator[Piece]:  # noqa: FBT001 - as `Live`
-            return self.at(files).objects.value_pieces(label, value, rests, files=files)
+            with folding():
+                found = [*self.at(files).objects.value_pieces(label, value, rests, files=files)]
+            yield from found
 
         if is_client(value):
             return client
@@ -216,3 +222,10 @@ class Fingerprints:
             return digest(value, path="", references=self)
         except UncacheableArgumentError:
             return None
+
+
+def note(reading: Reading) -> None:
+    """Note a reading where somebody asks what lies below a digest."""
+    noted = noting_now()
+    if noted is not None:
+        noted.readings[id(reading)] = reading

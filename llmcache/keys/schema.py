@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from llmcache.keys.shapes import Field, fields_of, pydantic_aspects, validators_of
+from llmcache.keys.shapes import Field, fields_of, pydantic_aspects, said_by, validators_of
 
 __all__ = ["Described", "describe_type"]
 
@@ -114,7 +114,7 @@ class Describer:
             self.pieces[f"{name}, {aspect}"] = framed(aspect, self.anything(value))
 
     def config(self, kind: type) -> bytes:
-        given = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None)
+        given = said_by(kind, "model_config") or said_by(kind, "__pydantic_config__")
         if not isinstance(given, Mapping):
             return b""
         return framed("config", *(framed(n, self.anything(v)) for n, v in sorted(given.items())))
@@ -206,7 +206,8 @@ def class_label(kind: Any) -> str:
 def docstring_of(kind: type) -> bytes:
     """The docstring that a provider is shown; the one that dataclasses write themselves is not."""
     text = kind.__dict__.get("__doc__") or ""
-    made = dataclasses.is_dataclass(kind) or issubclass(kind, tuple | enum.Enum)
+    made = said_by(kind, "__dataclass_fields__") is not None
+    made = made or issubclass(kind, tuple | enum.Enum)
     if not isinstance(text, str) or (made and text.startswith((f"{kind.__name__}(", "An enum"))):
         return b""
     return inspect.cleandoc(text).encode("utf-8", "surrogatepass")

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmcache.keys.project import SDKS
 
-__all__ = ["Field", "fields_of", "is_hook", "validators_of"]
+__all__ = ["Field", "fields_of", "is_hook", "said_by", "validators_of"]
 
 PARSING = ("field_validators", "validators", "root_validators", "model_validators")
 HOOKS = (
@@ -48,13 +48,18 @@ def fields_of(kind: type) -> list[Field] | None:
 def is_pydantic(kind: type) -> bool:
     """A model or a dataclass of pydantic's; `BaseModel` itself says nothing."""
     ours = kind.__module__.partition(".")[0] == "pydantic"
-    fields = getattr(kind, "__pydantic_fields__", None) or getattr(kind, "model_fields", None)
-    return not ours and (isinstance(fields, dict) or hasattr(kind, "__pydantic_fields__"))
+    fields = said_by(kind, "__pydantic_fields__") or said_by(kind, "model_fields")
+    return not ours and isinstance(fields, dict)
+
+
+def said_by(kind: type, name: str) -> Any:
+    """What a class or a base says of itself, where no metaclass that answers any name is asked."""
+    return inspect.getattr_static(kind, name, None)
 
 
 def is_typeddict(kind: type) -> bool:
     """Those of typing_extensions too, which `typing` does not know."""
-    return issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    return issubclass(kind, dict) and said_by(kind, "__required_keys__") is not None
 
 
 def pydantic_fields(kind: Any) -> list[Field]:
@@ -154,16 +159,16 @@ def namedtuple_fields(kind: Any) -> list[Field]:
 
 READERS: list[tuple[Callable[[type], bool], Callable[[Any], list[Field]]]] = [
     (is_pydantic, pydantic_fields),
-    (dataclasses.is_dataclass, dataclass_fields),
+    (lambda kind: said_by(kind, "__dataclass_fields__") is not None, dataclass_fields),
     (is_typeddict, typeddict_fields),
     (lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"), namedtuple_fields),
-    (lambda kind: hasattr(kind, "__attrs_attrs__"), attrs_fields),
+    (lambda kind: said_by(kind, "__attrs_attrs__") is not None, attrs_fields),
 ]
 
 
 def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
     """The functions that take part in parsing, with what tells when each of them runs."""
-    infos = getattr(kind, "__pydantic_decorators__", None)
+    infos = said_by(kind, "__pydantic_decorators__")
     for group in PARSING:
         for name, decorator in getattr(infos, group, {}).items():
             info = decorator.info
@@ -189,6 +194,7 @@ def made_up(hook: Any, kind: type) -> bool:
     inner = getattr(hook, "__func__", hook)
     code = getattr(inner, "__code__", None)
     elsewhere = getattr(inner, "__module__", None) != kind.__module__
-    has_fields = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")
+    made = ("__dataclass_fields__", "__attrs_attrs__")
+    has_fields = any(said_by(kind, name) is not None for name in made)
     written = code is None or code.co_filename.startswith("<")
     return elsewhere or (written and (has_fields or issubclass(kind, tuple)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from llmcache.keys.code.function import layers, plain_function
 from llmcache.keys.code.kinds import function_of
 from llmcache.keys.code.pieces import MISSING
-from llmcache.keys.shapes import fields_of
+from llmcache.keys.shapes import fields_of, said_by
 
 __all__ = [
     "below_descriptor",
@@ -71,8 +70,8 @@ def callables_below(member: Any) -> Iterator[Any]:
 
 def generated(function: types.FunctionType, base: type) -> bool:
     """Whether a class decorator made the function up: it says nothing that the fields do not."""
-    made = dataclasses.is_dataclass(base) or hasattr(base, "__attrs_attrs__")
-    made = made or issubclass(base, tuple)
+    names = ("__dataclass_fields__", "__attrs_attrs__")
+    made = any(said_by(base, name) is not None for name in names) or issubclass(base, tuple)
     return made and function.__code__.co_filename.startswith("<")
 
 
@@ -82,7 +81,12 @@ def plain_members(base: type) -> Iterator[tuple[str, Any]]:
     known.update(getattr(base, "__members__", ()))
     for name, member in sorted(base.__dict__.items()):
         ours = name.startswith("_abc_") or (name.startswith("__") and name.endswith("__"))
-        if ours or name in known or isinstance(member, type) or hasattr(type(member), "__get__"):
+        if (
+            ours
+            or name in known
+            or isinstance(member, type)
+            or said_by(type(member), "__get__") is not None
+        ):
             continue
         yield name, member
     for name, private in sorted(private_attributes(base).items()):
@@ -114,7 +118,7 @@ def is_replaceable(found: Any) -> bool:
 
     What it holds in the place of a cached property is what that came to.
     """
-    return not hasattr(type(found), "__set__") and type(found).__name__ != "cached_property"
+    return said_by(type(found), "__set__") is None and type(found).__name__ != "cached_property"
 
 
 def has_method(kind: type, function: types.FunctionType) -> bool:

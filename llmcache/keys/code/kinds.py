@@ -8,6 +8,7 @@ import concurrent.futures
 import enum
 import functools
 import hashlib
+import inspect
 import logging
 import sys
 import threading
@@ -84,7 +85,10 @@ def function_of(value: Any) -> types.FunctionType | None:
     """The Python function that a callable comes down to; None for classes and other objects."""
     if isinstance(value, type) or not callable(value):
         return None
-    if isinstance(value, FUNCTIONS) or hasattr(type(value), "__wrapped__"):
+    if (
+        isinstance(value, FUNCTIONS)
+        or inspect.getattr_static(type(value), "__wrapped__", None) is not None
+    ):
         return plain_function(value)
     held = getattr(value, "__dict__", None)
     return plain_function(value) if isinstance(held, dict) and "__wrapped__" in held else None

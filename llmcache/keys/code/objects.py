@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import types
 from collections.abc import Iterable, Iterator
@@ -23,9 +24,14 @@ from llmcache.keys.code.pieces import BY_BODY, MISSING, Piece, Reading, Remember
 from llmcache.keys.project import Project
 from llmcache.keys.secrets import is_secret_name
 from llmcache.keys.values.canonical import digest
-from llmcache.keys.values.stream import References
+from llmcache.keys.values.stream import DEPTH_LIMIT, References
 
 __all__ = ["Objects"]
+
+looking: contextvars.ContextVar[frozenset[tuple[int, frozenset[Chain]]]] = contextvars.ContextVar(
+    "looking", default=frozenset()
+)
+"""The objects being looked at, each with what is read of it."""
 
 BUILTIN = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib", "re", "collections"})
 
@@ -116,7 +122,24 @@ class Objects:
     def attributes_of(
         self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
     ) -> Iterator[Piece]:
-        """What is read of an object."""
+        """What is read of an object; where that leads back to itself, it ends."""
+        place = (id(value), frozenset(rests))
+        if place in looking.get():
+            return
+        if len(looking.get()) >= DEPTH_LIMIT:
+            yield label, f"it is nested more than {DEPTH_LIMIT} levels deep"
+            return
+        outer = looking.set(looking.get() | {place})
+        try:
+            found = [*self.pieces_of_attributes(label, value, rests, files=files)]
+        finally:
+            looking.reset(outer)
+        yield from found
+
+    def pieces_of_attributes(
+        self, label: str, value: Any, rests: Iterable[Chain], *, files: bool
+    ) -> Iterator[Piece]:
+        """Data by value, methods by code; where all of it is handed on, it counts as a whole."""
         reads = frozenset(rest[1:] if rest[:1] == (CHANGED,) else rest for rest in rests)
         reading = self.object_reading(type(value), reads)
         if reading.whole and reads == {("__call__",)}:

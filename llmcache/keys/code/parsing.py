@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -92,7 +93,7 @@ def on_class(walk: Walk, function: types.FunctionType, label: str, kind: type | 
     for name, rests in own.items():
         found, owner = found_in(kind, name, walk.watch)
         ours = owner is not None and walk.project.owns(owner.__module__)
-        if ours and not hasattr(type(found), "__get__"):
+        if ours and inspect.getattr_static(type(found), "__get__", None) is None:
             for rest in sorted(rests):
                 walk.value(f"constant {qualified(kind)}.{name}", found, rest)
     if whole:

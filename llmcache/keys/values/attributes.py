@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
-from dataclasses import is_dataclass
 from typing import Any
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "computed_names",
     "declared_names",
     "derives",
+    "is_declared",
     "mangled",
     "module_name",
 ]
@@ -45,11 +46,16 @@ def derives(kind: type, base: object) -> bool:
 
 def declared_names(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass or attrs class, and the slots of any class, without doubles."""
-    fields = [field.name for field in dataclasses.fields(kind)] if is_dataclass(kind) else []
-    fields += [attribute.name for attribute in getattr(kind, "__attrs_attrs__", ())]
+    fields = [field.name for field in dataclasses.fields(kind)] if is_declared(kind) else []
+    fields += [attribute.name for attribute in inspect.getattr_static(kind, "__attrs_attrs__", ())]
     if not fields:
         fields = [name for base in reversed(kind.__mro__) for name in slots_of(base)]
     return tuple(dict.fromkeys(name for name in fields if name not in NOT_STATE))
+
+
+def is_declared(kind: type, by: str = "__dataclass_fields__") -> bool:
+    """Whether a class has fields by that name; a metaclass that answers any name is not asked."""
+    return inspect.getattr_static(kind, by, None) is not None
 
 
 def slots_of(base: type) -> list[str]:

@@ -44,6 +44,9 @@ UNREADABLE = (
 )
 """What a half-made, closed or odd value raises when it is read: it cannot be keyed."""
 
+deeper: contextvars.ContextVar[bool] = contextvars.ContextVar("deeper", default=False)
+"""Whether a value is being written on a stack of its own, which is given once."""
+
 
 class PlainReferences:
     """Types and functions by name alone; no clients."""
@@ -115,6 +118,7 @@ def written_on_a_new_stack(
 
     def run() -> None:
         try:
+            context.run(deeper.set, True)  # noqa: FBT003 - there is no name to pass it by
             outcome.set_result(context.run(written, value, path, references, files))
         except RecursionError as error:
             reason = "it is nested deeper than Python can follow"
@@ -141,6 +145,8 @@ def collected(
     try:
         return written(value, path, references, files)
     except RecursionError:
+        if deeper.get():
+            raise
         return written_on_a_new_stack(value, path, references, files)
 
 

@@ -16,6 +16,7 @@ from llmcache.keys.values.attributes import (
     computed_names,
     declared_names,
     derives,
+    is_declared,
 )
 from llmcache.keys.values.natives import write_items, write_pairs
 from llmcache.keys.values.stream import Stream, Writer, framed, native, native_leaf, size
@@ -160,6 +161,6 @@ def pydantic_value_writer(kind: type) -> Writer | None:
 
 def declared_writer(kind: type) -> Writer | None:
     """The writer for a dataclass or attrs class that is no record by its base."""
-    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__"):
+    if is_declared(kind) or is_declared(kind, "__attrs_attrs__"):
         return fields_writer(kind)
     return None
