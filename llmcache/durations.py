@@ -31,9 +31,9 @@ BYTES: dict[str, int] = {
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", start=1)},
     **{f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", start=1)},
 }
-STEP = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+STEP = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", re.ASCII)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_duration(value: Duration, *, name: str) -> float:
@@ -62,7 +62,8 @@ def parse_duration(value: Duration, *, name: str) -> float:
     if not math.isfinite(seconds):
         raise refused(name, value, "it must be finite; for no limit of time use None")
     if seconds <= 0:
-        hint = "; to switch caching off use mode='off'" if "ttl" in name.lower() else ""
+        whole = name.lower().endswith("ttl") and name != "near_ttl"
+        hint = "; to switch caching off use mode='off'" if whole else ""
         raise refused(name, value, f"it must be above 0{hint}")
     return seconds
 

@@ -20,7 +20,13 @@ FORMS = (
 PLAIN = ("memory", "sqlite", "default", "null", "memory+sqlite")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CREDENTIALS = re.compile(r"(//)?.*@", re.DOTALL)
+OPTION = re.compile(r"([?&;][^=&#?;]*=)[^&#]*")
 SECRET_OPTION = re.compile(r"((?:password|username|secret|token)[^=&]*=)[^&#]*", re.IGNORECASE)
+SHOWN_OPTION = re.compile(
+    r"[?&;](?:(?:near_)?max_(?:entries|bytes)|near_ttl|timeout|prefix|db|max_connections"
+    r"|client_name|health_check_interval|ssl_(?:cert_reqs|check_hostname))="
+)
+"""The options that are ours and hold no secret: an unknown one may be a key that is misplaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,16 @@ class Address:
 
 
 def masked(url: str) -> str:
-    """The URL without user, password and secret options; works on malformed ones too."""
+    """The URL without user, password and unknown options; works on malformed ones too."""
     scheme, separator, rest = url.partition(":")
     if scheme.lower() not in PLAIN:
         rest = CREDENTIALS.sub(r"\1***@", rest, count=1)
-    return SECRET_OPTION.sub(r"\1***", f"{scheme}{separator}{rest}")
+    return SECRET_OPTION.sub(r"\1***", OPTION.sub(shown_option, f"{scheme}{separator}{rest}"))
+
+
+def shown_option(option: re.Match[str]) -> str:
+    """An option of a URL, its value masked unless it is known to hold no secret."""
+    return option[0] if SHOWN_OPTION.match(option[0]) else f"{option[1]}***"
 
 
 def refused(shown: str, why: str, *, allowed: str = FORMS) -> ConfigurationError:
@@ -103,6 +114,9 @@ def check_scheme(url: str, scheme: str, schemes: Iterable[str], shown: str) -> N
         raise refused(shown, f"it has no scheme; write {hint}")
     near = difflib.get_close_matches(scheme, schemes, n=1)
     hint = f"; did you mean {near[0]}://" if near else ""
+    if scheme.startswith("memory+"):
+        far = sorted(one.removeprefix("memory+") for one in schemes if one.startswith("memory+"))
+        hint = f"; memory can stand in front of {', '.join(far)}"
     raise refused(shown, f"the scheme {scheme!r} is not known{hint}")
 
 

@@ -108,3 +108,11 @@ def test_what_is_not_a_size_is_refused(mistake: object) -> None:
     with pytest.raises(ConfigurationError, match=r"max_bytes=.* is not a size.*'2GiB'") as refusal:
         parse_size(mistake, name="max_bytes")  # type: ignore[arg-type] # the mistake under test
     assert refusal.value.name == "max_bytes"
+
+
+@pytest.mark.parametrize("text", ["\u0663s", "\u0663", "1\u0663m"])
+def test_digits_of_other_scripts_are_not_read(text):
+    with pytest.raises(ConfigurationError):
+        parse_duration(text, name="ttl")
+    with pytest.raises(ConfigurationError):
+        parse_size(text, name="max_bytes")

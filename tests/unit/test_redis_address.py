@@ -145,3 +145,17 @@ def test_the_options_that_others_know_by_another_name_are_hinted_at() -> None:
         open_backend("redis://h/0?socket_timeout=1")
     with pytest.raises(ConfigurationError, match="whole number above 0"):
         open_backend("redis://h/0?max_connections=many")
+
+
+@pytest.mark.parametrize("opened", [open_backend, RedisBackend])
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("rediss://h?ssl_cert_reqs=foo", "Invalid SSL Certificate Requirements Flag: foo"),
+        ("redis://h?ssl_cert_reqs=none", "need rediss://"),
+        ("unix:///run/r.sock?ssl_keyfile=k.pem", "need rediss://"),
+    ],
+)
+def test_what_a_connection_refuses_is_an_error_of_the_configuration(opened, url, says) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        opened(url)

@@ -344,3 +344,36 @@ def test_a_relative_path_without_a_working_directory_is_refused(tmp_path, monkey
     gone.rmdir()
     with pytest.raises(ConfigurationError, match="No such file"):
         open_backend("sqlite:///a.db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h/0?api_key=K123",
+        "bogus://h?api_key=K123",
+        "memory://?max_entries=1&Authorization=K123",
+        "sqlite:///a.db?K123=K123",
+        "redis://h?ssl_keyfile=K123&colour=blue",
+    ],
+)
+def test_the_value_of_an_option_that_is_not_known_is_not_shown(url):
+    with pytest.raises(ConfigurationError) as refusal:
+        open_backend(url)
+    assert "=K123" not in f"{refusal.value} {refusal.value.value}"
+
+
+def test_the_values_of_our_own_options_are():
+    with pytest.raises(ConfigurationError, match=r"max_entries=-1&near_ttl=5"):
+        open_backend("memory://?max_entries=-1&near_ttl=5")
+
+
+def test_memory_in_front_of_what_it_cannot_stand_before_names_what_it_can():
+    with pytest.raises(ConfigurationError, match=r"in front of redis, rediss, sqlite, unix\."):
+        open_backend("memory+null://")
+
+
+def test_a_life_of_copies_that_is_none_is_not_advised_to_switch_all_off():
+    with pytest.raises(ConfigurationError) as refusal:
+        open_backend("memory+sqlite:///a.db?near_ttl=-1")
+    assert "above 0" in str(refusal.value)
+    assert "mode=" not in str(refusal.value)

@@ -81,14 +81,20 @@ class Address:
 
         RESP2 and no retry are asked for, whatever the defaults of the installed release are.
         """
-        retry = retry_type(library().backoff.NoBackoff(), 0)
+        redis = library()
+        retry = retry_type(redis.backoff.NoBackoff(), 0)
         try:
             pool = pool_type.from_url(self.url, **options, retry=retry, protocol=2)
             make = partial(pool.connection_class, **pool.connection_kwargs)
             make()
-        except (TypeError, ValueError) as error:
-            raise refused(self.shown, str(error)) from None
+        except (TypeError, ValueError, redis.RedisError) as error:
+            raise refused(self.shown, self.reason(error)) from None
         return make
+
+    def reason(self, error: Exception) -> str:
+        """Why a connection could not be made, for people."""
+        tls = "ssl_" in self.url.partition("?")[2] and not self.url.startswith("rediss:")
+        return "options that begin with ssl_ need rediss://" if tls else str(error).rstrip(".")
 
 
 def shapes(redis: Any) -> Callbacks:
