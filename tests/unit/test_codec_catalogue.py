@@ -33,6 +33,16 @@ class Stranger(BaseModel):
     a: int
 
 
+def test_of_more_classes_than_are_kept_the_latest_come_back() -> None:
+    seen = SeenTypes()
+    codec = ResultCodec(Any, seen=seen)
+    kinds = [create_model(f"Made{number}", a=(int, ...)) for number in range(200)]
+    stored = [codec.dump(kind(a=1)).data for kind in kinds]
+    assert type(codec.load(stored[-1])) is kinds[-1]
+    with pytest.raises(Unreadable):
+        codec.load(stored[0])
+
+
 def test_subclasses_of_declared_classes_come_back_without_being_seen() -> None:
     data = ResultCodec(Base).dump(Derived(a=1, b=2)).data
     assert type(ResultCodec(Base).load(data)) is Derived

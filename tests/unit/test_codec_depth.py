@@ -28,12 +28,20 @@ class Crate:
     inner: Any
 
 
+@dataclass(eq=False)
+class Shelf:
+    """It can be the key of a dict, whatever it holds."""
+
+    inner: Any
+
+
 WAYS: dict[str, Callable[[Any], Any]] = {
     "lists": lambda value: [value],
     "lists of two": lambda value: [value, 1],
     "tuples": lambda value: (value,),
     "dicts": lambda value: {"key": value},
     "dicts with other keys than text": lambda value: {1: value},
+    "keys of dicts": lambda value: Shelf({value: 1}),
     "frozensets": lambda value: frozenset({value}),
     "deques": lambda value: deque([value]),
     "models": lambda value: Box(inner=value),
