@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import types
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from llmcache.keys.folding import folding, within
 from llmcache.keys.noting import noting_now
 from llmcache.keys.project import Project
 from llmcache.keys.schema import describe_type
+from llmcache.keys.shapes import shown_by
 from llmcache.keys.values.canonical import digest
 
 __all__ = ["Fingerprints"]
@@ -82,9 +84,11 @@ class Fingerprints:
             return b""
         outer = within.set(within.get() | {id(kind)})
         try:
-            return self.folded_within(kind, lambda: self.type_reading(kind))
+            code = self.folded_within(kind, lambda: self.type_reading(kind))
         finally:
             within.reset(outer)
+        shown = repr(sorted(shown_by(kind)))
+        return hashlib.sha256(code + shown.encode()).digest() if shown != "[]" else code
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""

@@ -171,7 +171,7 @@ class Describer:
             for name, item in sorted(held.items())
             if item is not None and not name.startswith("_") and repr(item) != "PydanticUndefined"
         ]
-        return framed(type(value).__name__, *shown)
+        return framed(type(value).__name__, *shown, *self.validators(type(value)))
 
 
 def describe_type(

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmcache.keys.project import SDKS
 
-__all__ = ["Field", "fields_of", "is_hook", "said_by", "validators_of"]
+__all__ = ["Field", "fields_of", "is_hook", "said_by", "shown_by", "validators_of"]
 
 PARSING = ("field_validators", "validators", "root_validators", "model_validators")
 HOOKS = (
@@ -182,6 +182,26 @@ def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
                 hook = getattr(hook, "cproperty", hook)  # Instructor's property of a class
                 if hook is not None and not made_up(hook, known):
                     yield name, hook
+
+
+def shown_by(kind: type) -> Iterator[tuple[str, str]]:
+    """What a class says of how its instances are written out, beyond the code that it has."""
+    for name, info in (said_by(kind, "__pydantic_fields__") or {}).items():
+        yield from said_of(name, info, serialization_alias=None, exclude=None, repr=True)
+    computed = getattr(said_by(kind, "__pydantic_decorators__"), "computed_fields", {})
+    for name, decorator in computed.items():
+        yield from said_of(name, decorator.info, alias=None, title=None, description=None)
+        yield f"{name} computed", repr(getattr(decorator.info, "repr", True))
+    for name, field in (said_by(kind, "__dataclass_fields__") or {}).items():
+        yield from said_of(name, field, repr=True)
+
+
+def said_of(name: str, info: Any, **unsaid: Any) -> Iterator[tuple[str, str]]:
+    """What is said of a field beyond what is said of any."""
+    for aspect, usual in unsaid.items():
+        value = getattr(info, aspect, usual)
+        if value != usual:
+            yield f"{name} {aspect}", repr(value)
 
 
 def is_hook(name: str, base: type) -> bool:
