@@ -19,7 +19,7 @@ from llmcache.keys.code.locals import Origin
 from llmcache.keys.code.reader import DOCSTRING_READERS
 from llmcache.keys.code.source import repr_of
 
-__all__ = ["body_of_bytecode"]
+__all__ = ["body_of_bytecode", "digest_of_template"]
 
 ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 STORES = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_GLOBAL", "STORE_NAME"})
@@ -172,3 +172,13 @@ def digest_of(code: types.CodeType) -> bytes:
         for part in (current.co_code, current.co_exceptiontable, payload):
             state.update(b"%d:" % len(part) + part)
     return state.digest()
+
+
+def digest_of_template(value: object) -> bytes | None:
+    """What a template of Jinja was compiled to, as it keeps no text; None: it is none."""
+    jinja = sys.modules.get("jinja2")
+    if jinja is None or not isinstance(value, jinja.Template):
+        return None
+    blocks = [value.blocks[name] for name in sorted(value.blocks)]
+    codes = [digest_of(function.__code__) for function in (value.root_render_func, *blocks)]
+    return hashlib.sha256(b"".join(codes)).digest()

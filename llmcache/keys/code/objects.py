@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from llmcache.errors import UncacheableArgumentError
+from llmcache.keys.code.bytecode import digest_of_template
 from llmcache.keys.code.chains import CHANGED, Chain, is_item, item
 from llmcache.keys.code.follow import Follower
 from llmcache.keys.code.kinds import (
@@ -94,7 +95,7 @@ class Objects:
             elif self.is_bound_method(value):
                 yield from self.bound_pieces(label, value, files=files)
             else:
-                code = self.prints.of_class(type(value))
+                code = digest_of_template(value) or self.prints.of_class(type(value))
                 if code:
                     yield f"{label}: code", code
                 yield label, f"{label_of(value)} has no stable form"
