@@ -30,6 +30,7 @@ from llmcache.backends.base import (
     Nothing,
     Scope,
     able,
+    in_words,
 )
 from llmcache.backends.forks import forkable
 from llmcache.errors import BackendError, BackendUnavailableError
@@ -115,8 +116,11 @@ class Store:
         self.manifests: Manifests | None = able(backend, Manifests)
         native = able(backend, AsyncLeasing)
         self.native: tuple[str, ...] = () if native is None else NATIVE
-        # The keys that were asked for here; None: a claim costs more than a look, as it writes.
-        self.asked: set[str] | None = None if native is None else set()
+        # The keys that were asked for here; None: a claim costs more than a look, as it writes,
+        # or a look costs next to nothing.
+        claims_cheaply = native is not None or (self.leasing is None and backend.blocking)
+        self.asked: set[str] | None = set() if claims_cheaply else None
+        self.heard_of: dict[type[BackendError], object] = {}
         self.operations: dict[str, Callable[..., Any]] = {
             "get": backend.get,
             "claim": self.leasing.claim if self.leasing else self.claim_unleased,
@@ -180,12 +184,18 @@ class Store:
         except Exception as error:  # noqa: BLE001 - as in get
             return self.failed(operation, error)
 
+    def is_first(self, failed: Failed) -> bool:
+        """Whether it is the first failure of its kind: the others need no warning."""
+        this = object()
+        return self.heard_of.setdefault(type(failed.error), this) is this
+
     def failed(self, operation: str, error: Exception) -> Failed:
         """Any failure as a `BackendError`."""
         if not isinstance(error, BackendError):
             logger.debug("%s failed in %s", self.description, operation, exc_info=error)
             known = BackendUnavailableError(
-                f"{self.description} failed in {operation}: {type(error).__name__}: {error}",
+                f"{self.description}: {in_words(operation)} failed: "
+                f"{type(error).__name__}: {error}",
                 backend=self.description,
                 operation=operation,
             )

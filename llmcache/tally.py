@@ -13,7 +13,7 @@ from llmcache.events import Event, emit
 from llmcache.ledger import Account
 from llmcache.notices import notice
 
-__all__ = ["CacheInfo", "Tally"]
+__all__ = ["CacheInfo", "Tally", "told_of_failure", "told_of_left"]
 
 
 class CacheInfo(NamedTuple):
@@ -65,6 +65,24 @@ class Counters:
     def forked(self) -> None:
         """See `Forkable.forked`; re-entrant, as a finalizer may call in the middle of a count."""
         self.lock: threading.RLock = threading.RLock()
+
+
+def told_of_failure(function: str, text: str) -> str:
+    """The warning that a store failed: what was failing, what follows, and what to do."""
+    return (
+        f"{text.rstrip('.')}. The call of {function} went on without the cache, and so do others "
+        "while this lasts; no more is said of it here: see cache_info().errors and the "
+        "BackendFailure events. `llmcache doctor` looks into the store, on_backend_error='raise' "
+        "makes an error of it, and LLMCACHE_DISABLE=1 goes without."
+    )
+
+
+def told_of_left(function: str) -> str:
+    """The warning that a refresh, whose new answer was paid for and returned, left an older one."""
+    return (
+        f"A refresh of {function} returned a new answer that could not be stored. The older one "
+        "may be served again once the store works: refresh or invalidate it then."
+    )
 
 
 class Tally:
@@ -129,12 +147,7 @@ class Tally:
 
     def warn_backend(self, function: str, text: str) -> None:
         """The store failed; the call went on."""
-        self.warn_once(
-            "backend",
-            f"{text.rstrip('.')}. Calls of {function} go on without the cache; further failures "
-            "are counted in cache_info().errors and told as BackendFailure events.",
-            BackendWarning,
-        )
+        self.warn_once("backend", told_of_failure(function, text), BackendWarning)
 
     def warn_uncacheable(self, function: str, error: Exception) -> None:
         """A call ran uncached because an argument has no stable form."""

@@ -44,6 +44,7 @@ __all__ = [
     "Scope",
     "Sizing",
     "able",
+    "in_words",
 ]
 
 
@@ -173,3 +174,16 @@ class BackendBase(ABC):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+READING = frozenset({"get", "claim", "epoch", "entries", "get_many", "get_manifest"})
+WRITING = frozenset(
+    {"put", "put_if", "settle", "advance", "renew", "release", "put_many", "put_manifest"}
+)
+
+
+def in_words(operation: str) -> str:
+    """What was tried, for people: most operations are one of two things to them."""
+    if operation in READING:
+        return "reading"
+    return "writing" if operation in WRITING else operation

@@ -200,7 +200,7 @@ def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
     """
     if isinstance(came, Raised):
         return came
-    report(question, came)
+    report(question, came, left=question.anew)
     return Turn(None)
 
 
@@ -246,7 +246,7 @@ def settle(question: Question, value: Any, turn: Turn, lease: Lease, seconds: fl
 def store(
     question: Question, entry: Entry, turn: Turn, lease: Lease | None = None
 ) -> Generator[Step, Any, bool | Raised]:
-    """Write an entry; whether it still counts (also where the store failed to take it)."""
+    """Write an entry; whether it still counts. What a refresh cannot replace it removes."""
     if lease is not None and lease.stands:
         stored = yield Ask("settle", (question.key, lease.token, entry, turn.epoch))
         lease.stands = isinstance(stored, Failed | Raised)
@@ -257,8 +257,10 @@ def store(
     if isinstance(stored, Failed):
         if lease is not None:
             yield from give_back(question, lease)
-        report(question, stored)
-        return True
+        forget = Ask("invalidate", (question.key, question.plan.scope))
+        gone = (yield forget) if question.anew else None
+        report(question, stored, left=isinstance(gone, Failed))
+        return gone if isinstance(gone, Raised) else True
     if not stored:
         return False
     question.plan.tally.tell(

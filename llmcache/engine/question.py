@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.codecs import Framing, ResultCodec, Usage, split
+from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
 from llmcache.lookup import Outcome, judge
+from llmcache.notices import notice
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
-from llmcache.tally import Tally
+from llmcache.tally import Tally, told_of_failure, told_of_left
 
 __all__ = [
     "ASYNC_ITEMS",
@@ -218,8 +220,11 @@ def restore(question: Question, entry: Entry) -> bytes:
     return question.plan.framing.unpack(entry.value, bytes.fromhex(key))
 
 
-def report(question: Question, failed: Failed) -> None:
-    """A failure of the store: counted, told, warned of once, or raised where that was asked for.
+def report(question: Question, failed: Failed, *, left: bool = False) -> None:
+    """A failure of the store: counted, told, and raised where that was asked for.
+
+    Else it is warned of, once for a store and kind of failure: many functions share a store. And
+    of an answer that was `left` where a refresh could neither replace nor remove it.
 
     Raises:
         BackendError: With `on_backend_error="raise"`.
@@ -234,7 +239,12 @@ def report(question: Question, failed: Failed) -> None:
     )
     if question.plan.settings.on_backend_error == "raise":
         raise failed.error
-    question.plan.tally.warn_backend(question.plan.scope.function, str(failed.error))
+    if question.plan.store.is_first(failed):
+        text = told_of_failure(question.plan.scope.function, str(failed.error))
+        notice(text, BackendWarning)
+    if left:
+        name = question.plan.scope.function
+        question.plan.tally.warn_once("refresh", told_of_left(name), BackendWarning)
 
 
 def revive(question: Question, data: bytes) -> Any:

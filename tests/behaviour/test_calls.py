@@ -20,6 +20,7 @@ from llmcache import (
     on_event,
     record,
 )
+from llmcache.backends import BackendBase, Nothing
 from llmcache.events import BackendFailure, Bypass, Hit, Miss, Stale, Store, Wait
 from llmcache.testing import ManualClock
 
@@ -214,7 +215,7 @@ class Failing:
 
 def test_a_failing_backend_never_fails_the_call(made, model):
     ask = made(backend=Failing())
-    with record() as calls, pytest.warns(BackendWarning, match="failing failed in get") as warned:
+    with record() as calls, pytest.warns(BackendWarning, match="failing: reading failed") as warned:
         assert [ask("a").number, ask("a").number] == [1, 2]
     assert len(warned) == 1
     failures = calls.of(BackendFailure)
@@ -277,3 +278,97 @@ def test_a_store_tells_its_size_and_a_hit_its_age(made, clock: ManualClock):
     assert stored.size > 0
     assert hit.age == 5.0
     assert stored.key == hit.key == ask.cache_key("a").digest
+
+
+class Full(LRUBackend):
+    """A backend that takes nothing any more, and in `stuck` gives nothing up either."""
+
+    stuck = False
+    full = False
+
+    def put(self, key: str, entry: Any) -> None:
+        self.refuse()
+        super().put(key, entry)
+
+    def put_if(self, key: str, entry: Any, epoch: int) -> bool:
+        self.refuse()
+        return super().put_if(key, entry, epoch)
+
+    def invalidate(self, key: str, scope: Any) -> bool:
+        if self.stuck:
+            self.refuse()
+        return super().invalidate(key, scope)
+
+    def refuse(self) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+
+
+def test_a_refresh_that_cannot_be_stored_removes_the_older_answer(made, model, clock):
+    backend = Full(clock=clock)
+    ask = made(backend=backend)
+    assert ask("a").number == 1
+    backend.full = True
+    with pytest.warns(BackendWarning, match="writing failed") as warned:
+        assert ask.cache_refresh("a").number == 2
+    assert len(warned) == 1
+    backend.full = False
+    assert [ask("a").number, ask("a").number] == [3, 3]
+
+
+def test_where_that_fails_too_it_is_said_that_the_older_one_may_be_served(made, model, clock):
+    backend = Full(clock=clock)
+    ask = made(backend=backend)
+    assert ask("a").number == 1
+    backend.full = backend.stuck = True
+    with pytest.warns(BackendWarning) as warned:
+        assert ask.cache_refresh("a").number == 2
+    texts = [str(one.message) for one in warned]
+    assert [("writing failed" in text, "older one" in text) for text in texts] == [
+        (True, False),
+        (False, True),
+    ]
+    assert ask("a").number == 1
+
+
+def test_a_store_that_fails_is_warned_of_once_however_many_functions_use_it(made, model):
+    backend = Failing()
+    functions = [made(backend=backend) for _ in range(3)]
+    with pytest.warns(BackendWarning) as warned:
+        assert [ask("a").number for ask in functions] == [1, 2, 3]
+    assert len(warned) == 1
+    assert "llmcache doctor" in str(warned[0].message)
+    assert [ask.cache_info().errors for ask in functions] == [1, 1, 1]
+
+
+class Plain(BackendBase):
+    """As a directory of files or a table: get, put, delete, and no more."""
+
+    description = "plain"
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Any] = {}
+        self.reads = 0
+
+    def get(self, key: str) -> Any:
+        self.reads += 1
+        return self.entries.get(key, Nothing.ABSENT)
+
+    def put(self, key: str, entry: Any) -> None:
+        self.entries[key] = entry
+
+    def delete(self, key: str) -> bool:
+        return self.entries.pop(key, None) is not None
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_miss_reads_a_backend_of_ones_own_once_and_a_hit_does(made, model):
+    backend = Plain()
+    ask = made(backend=backend)
+    assert (ask("a").number, backend.reads) == (1, 1)
+    assert (ask("a").number, backend.reads) == (1, 2)
+    again = made(backend=backend)
+    assert (again("a").number, backend.reads) == (1, 3)
+    assert again.cache_info().hits == 1

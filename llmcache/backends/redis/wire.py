@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
+from llmcache.backends.base import in_words
 from llmcache.backends.patience import remaining
 from llmcache.backends.redis.breaker import Breaker
 from llmcache.backends.redis.clients import Clients
@@ -138,7 +139,7 @@ class Wire:
     def unavailable(self, operation: str, why: str) -> BackendUnavailableError:
         """The error that says what was tried, where, and why it failed."""
         return BackendUnavailableError(
-            f"{self.description} failed at {operation}: {why}",
+            f"{self.description}: {in_words(operation)} failed: {why}",
             backend=self.description,
             operation=operation,
         )

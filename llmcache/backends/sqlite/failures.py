@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import sqlite3
 
+from llmcache.backends.base import in_words
 from llmcache.errors import BackendCorruptError, BackendError, BackendUnavailableError
 
 __all__ = [
@@ -93,4 +94,5 @@ def as_backend_error(error: BaseException, backend: str, operation: str) -> Back
         reason = f"the file is damaged ({error}); llmcache export writes what can still be read"
     else:
         reason = f"{ADVICE.get(primary_code(error), 'it failed')} ({error})"
-    return kind(f"{backend}: {operation} failed: {reason}.", backend=backend, operation=operation)
+    text = f"{backend}: {in_words(operation)} failed: {reason}."
+    return kind(text, backend=backend, operation=operation)
