@@ -17,6 +17,7 @@ __all__ = ["examined"]
 
 MOST_SKEW = 5.0
 FULL = 0.9
+UNUSABLE = ("store", "integrity")
 
 
 def examined(url: str | None) -> list[Finding]:
@@ -26,9 +27,12 @@ def examined(url: str | None) -> list[Finding]:
         file = file_of(store)
         if file is not None:
             found += look_at_file(file, bound_of(store))
-        if any(each.grade == "problem" and each.about == "integrity" for each in found):
+        if any(each.grade == "problem" and each.about in UNUSABLE for each in found):
             return found
-        found += look_at_server(store)
+        server = list(look_at_server(store))
+        found += server
+        if server and server[0].grade == "problem":
+            return found
         if file is None or file.exists():
             try:
                 found += look_at_use(store, now())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmcache.backends.sqlite.file import StoreFile
+from llmcache.backends.sqlite.connection import examine
+from llmcache.backends.sqlite.failures import NotOursError
+from llmcache.backends.sqlite.file import MAGIC, StoreFile
 from llmcache.cli.amounts import in_size
 from llmcache.cli.findings import Finding, fine, hint, problem
 
@@ -24,17 +27,56 @@ MOUNTS = Path("/proc/mounts")
 def look_at_file(file: Path, bound: int | None) -> Iterator[Finding]:
     """Permissions, room, file system, integrity and size."""
     yield from look_at_room(file)
-    if not file.exists():
-        yield fine("store", f"{file} does not exist yet; the first stored answer makes it.")
+    if not os.path.exists(file):  # noqa: PTH110 - Path.exists raises where it may not look
+        yield look_at_place(file)
+        return
+    foreign = look_at_owner(file)
+    if foreign is not None:
+        yield foreign
         return
     yield from look_at_permissions(file)
     yield from look_at_size(file, bound)
     yield from look_at_integrity(file)
 
 
+def nearest(file: Path) -> Path:
+    """What there is of the way to a file."""
+    return next(each for each in file.parents if os.path.exists(each))  # noqa: PTH110 - as above
+
+
+def look_at_place(file: Path) -> Finding:
+    """Whether a file that does not exist yet can be made."""
+    there = nearest(file)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return fine("store", f"{file} does not exist yet; the first stored answer makes it.")
+    text = f"{file} cannot be made, as {there} is no directory that you may write to"
+    return problem("store", f"{text}: set LLMCACHE_DIR to one.")
+
+
+def look_at_owner(file: Path) -> Finding | None:
+    """A problem where it is no store of ours; then nothing else of it is looked at."""
+    store = StoreFile(file)
+    try:
+        if store.head() and not store.head().startswith(MAGIC):
+            store.check_ours()
+        with contextlib.closing(connect(file)) as raw:
+            examine(raw, store)
+    except NotOursError as error:
+        return problem("store", str(error))
+    except sqlite3.Error:
+        pass  # the look at its integrity tells of it
+    return None
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """A connection that reads and, where nobody has the file open, makes no file beside it."""
+    alone = "" if StoreFile(file).side("-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{alone}", uri=True)
+
+
 def look_at_room(file: Path) -> Iterator[Finding]:
     """Free space, and what kind of file system it is."""
-    directory = next(each for each in file.parents if each.exists())
+    directory = nearest(file)
     free = shutil.disk_usage(directory).free
     if free < SCARCE:
         yield problem("disk", f"Only {in_size(free)} are free at {directory}.")
@@ -94,7 +136,7 @@ def look_at_size(file: Path, bound: int | None) -> Iterator[Finding]:
 def look_at_integrity(file: Path) -> Iterator[Finding]:
     """Whether SQLite finds the file whole."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as raw:
+        with contextlib.closing(connect(file)) as raw:
             (told,) = raw.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         yield unread(file, error)

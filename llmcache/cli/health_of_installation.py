@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
-from llmcache.cli.findings import Finding, fine, hint, problem
+from llmcache.cli.findings import Finding, fine, problem
 
 __all__ = ["look_at_installation"]
 
@@ -35,10 +35,10 @@ def look_at_sdks() -> Iterator[Finding]:
     anthropic = version_of("anthropic")
     if anthropic is not None and numbers(anthropic) >= (2,) and version_of("instructor"):
         text = (
-            f"Instructor's own cache never hits with anthropic {anthropic} and says nothing; "
-            "cached_structured and cached_client do."
+            f"For who uses Instructor's own cache=: with anthropic {anthropic} it never hits and "
+            "says nothing; cached_structured and cached_client do."
         )
-        yield hint("instructor", text)
+        yield fine("instructor", text)
 
 
 def version_of(name: str) -> str | None:

@@ -45,30 +45,69 @@ def asking(backend: Any) -> Any:
     return ask
 
 
-@pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
-@pytest.mark.parametrize("command", READING)
-def test_a_damaged_file_is_set_aside_with_a_warning_and_nothing_is_lost(
-    tmp_path: Path, command: str
+@pytest.mark.parametrize("content", [b"id,name\n1,Ada\n", b"S", b"nonsense" * 1000])
+@pytest.mark.parametrize("command", [*READING, "doctor"])
+def test_a_file_that_never_was_a_store_is_an_error_and_left_alone(
+    tmp_path: Path, command: str, content: bytes
 ) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_bytes(content)
+    result = invoke(command, *READING.get(command, ()), "--backend", f"sqlite:///{file}")
+    assert result.exit_code == 1, result.output
+    assert "not an llmcache store" in result.output
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """A store whose header is whole and all else is not."""
     file = tmp_path / "a.db"
-    file.write_bytes(b"nonsense" * 1000)
-    result = invoke(command, *READING[command], "--backend", f"sqlite:///{file}")
+    with SQLiteBackend(file) as backend:
+        backend.put("ab" * 32, Entry(b"x", Scope("", "f"), 1.0))
+    file.write_bytes(file.read_bytes()[:100] + b"\xa5" * 20_000)
+    return file
+
+
+@pytest.mark.parametrize("command", ["ls", "show", "stats", "explain", "report", "doctor"])
+def test_who_only_looks_leaves_a_damaged_store_where_it_is(damaged: Path, command: str) -> None:
+    before = damaged.read_bytes()
+    result = invoke(command, *READING.get(command, ()), "--backend", f"sqlite:///{damaged}")
+    assert result.exit_code == 1, result.output
+    assert "damaged" in result.output
+    assert damaged.read_bytes() == before
+    assert list(damaged.parent.iterdir()) == [damaged]
+
+
+@pytest.mark.parametrize("command", ["ls", "stats", "explain", "report", "export", "path"])
+@pytest.mark.parametrize("content", [None, b""])
+def test_who_only_looks_makes_nothing(tmp_path: Path, command: str, content: bytes | None) -> None:
+    file = tmp_path / "here" / "a.db"
+    if content is not None:
+        file.parent.mkdir()
+        file.write_bytes(content)
+    before = sorted(tmp_path.rglob("*"))
+    result = invoke(command, *READING.get(command, ()), "--backend", f"sqlite:///{file}")
+    assert (result.exit_code, sorted(tmp_path.rglob("*"))) == (0, before)
+    assert content is None or file.read_bytes() == content
+
+
+def test_who_only_looks_leaves_no_trace_beside_a_whole_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    with SQLiteBackend(tmp_path / "a.db") as backend:
+        backend.put("ab" * 32, Entry(b"x", Scope("", "f"), 1.0))
+    before = (tmp_path / "a.db").read_bytes()
+    assert "abababab" in invoke("ls", "--backend", url).stdout
+    assert (tmp_path / "a.db").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.db"]
+
+
+@pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
+def test_who_writes_sets_a_damaged_store_aside_with_a_warning(damaged: Path) -> None:
+    result = invoke("prune", "--backend", f"sqlite:///{damaged}")
     assert result.exit_code == 1, result.output
     assert "Warning: " in result.stderr
-    assert "Traceback" not in result.output
-    (aside,) = tmp_path.glob("a.db.corrupt-*")
-    assert aside.read_bytes() == b"nonsense" * 1000
-
-
-@pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
-def test_an_export_of_a_damaged_store_leaves_the_earlier_one_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "a.db").write_bytes(b"nonsense" * 1000)
-    earlier = tmp_path / "e.jsonl"
-    earlier.write_text("kept\n")
-    result = invoke("export", str(earlier), "--backend", f"sqlite:///{tmp_path}/a.db")
-    assert result.exit_code == 1
-    assert "Nothing was exported" in result.stderr
-    assert earlier.read_text() == "kept\n"
+    assert len(list(damaged.parent.glob("a.db.corrupt-*"))) == 1
 
 
 @pytest.mark.parametrize("command", READING)

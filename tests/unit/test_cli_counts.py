@@ -169,6 +169,29 @@ def test_a_damaged_file_is_a_problem_and_left_where_it_is(url: str, isolated: Pa
     assert file.read_bytes() == b"nonsense" * 1000
 
 
+def test_a_directory_that_cannot_be_made_is_a_problem(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "file").write_text("")
+    monkeypatch.setenv("LLMCACHE_DIR", str(isolated / "file" / "cache"))
+    assert doctor()["store"] == {"problem"}
+
+
+def test_of_another_programs_database_only_that_is_told(isolated: Path) -> None:
+    file = isolated / "theirs.db"
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("CREATE TABLE theirs (x)")
+    found = doctor("--backend", f"sqlite:///{file}")
+    assert found["store"] == {"problem"}
+    assert "permissions" not in found
+
+
+def test_a_server_that_does_not_answer_is_told_once() -> None:
+    pytest.importorskip("redis")
+    result = invoke("doctor", "--backend", "redis://127.0.0.1:1/0")
+    assert result.stdout.count("127.0.0.1:1") == 1
+
+
 def test_entries_from_the_future_tell_of_a_wrong_clock(isolated: Path) -> None:
     url = f"sqlite:///{isolated}/llmcache.db"
     for ahead, told in ((0, None), (10_000, {"problem"})):

@@ -31,7 +31,7 @@ from llmcache.errors import BackendUnavailableError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["SIDES", "Identity", "StoreFile", "only_looking", "size_of"]
+__all__ = ["MAGIC", "SIDES", "Identity", "StoreFile", "only_looking", "size_of"]
 
 SIDES = ("-wal", "-shm", "-journal")
 MAGIC = b"SQLite format 3\0"
