@@ -1,8 +1,9 @@
 """A pytest plugin: users' tests never see, fill or empty the cache of the machine they run on.
 
 pytest loads it by the entry point `llmcache`; `-p no:llmcache` keeps it away. At the beginning of
-a run it puts `LLMCACHE_DIR` into a new temporary directory and takes `LLMCACHE_BACKEND` out of
-the environment, before any conftest is imported; both come back at the end. The option
+a run it puts `LLMCACHE_DIR` into a new temporary directory and takes every other `LLMCACHE_*` but
+`LLMCACHE_DISABLE` out of the environment, before any conftest is imported; all come back at the
+end. The option
 `llmcache_isolation` in the configuration of pytest says how far that goes:
 
 - `session`, the default: one directory for the whole run,
@@ -32,8 +33,9 @@ __all__ = ["llmcache_clock", "llmcache_isolated", "llmcache_provider"]
 
 OPTION = "llmcache_isolation"
 CHOICES = ("session", "test", "off")
-PLACES = ("LLMCACHE_DIR", "LLMCACHE_BACKEND")
-"""The variables that say where entries live."""
+PREFIX = "LLMCACHE_"
+KEPT = "LLMCACHE_DISABLE"
+"""The one variable that says how to test rather than how a machine is set up."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,19 +67,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def move_cache(config: pytest.Config) -> None:
     """Let entries live in a new directory until pytest is done with `config`."""
-    before = {name: os.environ.pop(name, None) for name in PLACES}
+    before = {name: os.environ.pop(name) for name in variables()}
     directory = tempfile.mkdtemp(prefix="llmcache-tests-")
     os.environ["LLMCACHE_DIR"] = directory
 
     def put_back() -> None:
         forget_everything()
         shutil.rmtree(directory, ignore_errors=True)
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        os.environ.pop("LLMCACHE_DIR", None)
+        os.environ.update(before)
 
     config.add_cleanup(put_back)
+
+
+def variables() -> list[str]:
+    """Those of llmcache that are set, but `KEPT`."""
+    return [name for name in os.environ if name.startswith(PREFIX) and name != KEPT]
 
 
 def forget_everything() -> None:
@@ -101,15 +106,15 @@ def llmcache_isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     """An empty cache of this test's own.
 
     What `configure` set before is forgotten, and again what the test sets; backends named by a
-    URL are closed and opened anew, so `memory://` is empty too. Other variables than those of
-    the place still count. Backend objects that code made, files and servers that it names, and
-    the counts of `cache_info` are not touched.
+    URL are closed and opened anew, so `memory://` is empty too. Of the variables only
+    `LLMCACHE_DISABLE` counts. Backend objects that code made, files and servers that it names,
+    and the counts of `cache_info` are not touched.
 
     Returns:
         The directory that `LLMCACHE_DIR` names, inside `tmp_path`.
     """
-    for name in PLACES:
-        monkeypatch.delenv(name, raising=False)
+    for name in variables():
+        monkeypatch.delenv(name)
     directory = tmp_path / "llmcache"
     monkeypatch.setenv("LLMCACHE_DIR", str(directory))
     forget_everything()

@@ -38,6 +38,8 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory.mkdir()
     monkeypatch.setenv("LLMCACHE_DIR", str(directory))
     monkeypatch.setenv("LLMCACHE_BACKEND", "default://")
+    monkeypatch.setenv("LLMCACHE_TTL", "7d")
+    monkeypatch.setenv("LLMCACHE_NAMESPACE", "mine")
     return directory
 
 
@@ -57,7 +59,7 @@ def test_calls():
     assert ask("a") == 1
     assert list(Path(os.environ["LLMCACHE_DIR"]).glob("*.db"))
     Path("used").write_text(os.environ["LLMCACHE_DIR"])
-    assert "LLMCACHE_BACKEND" not in os.environ
+    assert [name for name in os.environ if name.startswith("LLMCACHE_")] == ["LLMCACHE_DIR"]
 """,
     )
     ran.assert_outcomes(passed=1)
