@@ -6,6 +6,7 @@ begins with `# prints: ` is output. Blocks that cannot be run are not marked `py
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -60,6 +61,24 @@ def test_a_page_runs_and_prints_what_it_says(path: Path, tmp_path: Path) -> None
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == promised_output(program)
+
+
+def test_the_first_example_prints_the_same_when_it_is_run_again(tmp_path: Path) -> None:
+    program = program_of((ROOT / "README.md").read_text(encoding="utf-8"))
+    (tmp_path / "readme.py").write_text(f"{program}\nprint(provider.count)", encoding="utf-8")
+    environment = os.environ | {"LLMCACHE_DIR": str(tmp_path / "cache")}
+    printed = [
+        subprocess.run(
+            [sys.executable, "readme.py"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\n")
+        for _ in range(2)
+    ]
+    assert printed == [[*promised_output(program), asked, ""] for asked in ("1", "0")]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
