@@ -144,7 +144,8 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         ConfigurationWarning: For each `LLMCACHE_*` that does not exist, with the nearest that does.
 
     Raises:
-        ConfigurationError: For a bad value, naming the variable.
+        ConfigurationError: For a bad value, naming the variable; not where `LLMCACHE_DISABLE` is
+            set, which then counts alone.
     """
     found = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
@@ -158,7 +159,12 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             f"the nearest is {near[0]}.",
             ConfigurationWarning,
         )
-    return layer(found, prefix=PREFIX)
+    try:
+        return layer(found, prefix=PREFIX)
+    except ConfigurationError:
+        if not layer({"disable": found.get("disable", False)}, prefix=PREFIX)["disable"]:
+            raise
+        return {"disable": True}
 
 
 class Configuration:

@@ -89,6 +89,11 @@ def read_backend(value: Any, name: str) -> Any:
         if not value.strip():
             raise refused(name, value, "a backend URL such as 'sqlite:///answers.db'")
         return value
+    if isinstance(value, os.PathLike):
+        file = os.fsdecode(value)
+        raise refused(name, value, f"'sqlite:///{file}' or SQLiteBackend({file!r}) for a file")
+    if isinstance(value, type) and hasattr(value, "get"):
+        raise refused(name, value, f"an object, not a class, as {value.__name__}(...) makes one")
     if isinstance(value, type) or not all(hasattr(value, verb) for verb in ("get", "put")):
         raise refused(name, value, "a backend object, a backend URL, or None for the default")
     return value

@@ -126,6 +126,12 @@ def decorate(function: Any, options: Mapping[str, Any]) -> CachedCallable:
     unknown = set(options) - {*KEYING, *SETTINGS, "cache_if"}
     if unknown:
         raise unknown_option(min(unknown))
+    if isinstance(function, type):
+        name = function.__name__
+        raise TypeError(
+            f"cached_structured decorates functions, not the class {name}: put it on a method, or "
+            f"write @cached_structured(response_model={name}) where it is what a function returns."
+        )
     if not callable(function) and not isinstance(function, classmethod | staticmethod):
         raise TypeError(
             f"cached_structured decorates functions, not {type(function).__name__}; "

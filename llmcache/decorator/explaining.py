@@ -31,7 +31,6 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
     """Explain one call; reads the store, calls nothing, counts nothing.
 
     Raises:
-        BackendError: When the store fails.
         UncacheableArgumentError: When the call has no key.
     """
     plan = variant.plan()
@@ -40,7 +39,14 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
     unkeyed = keys.unkeyed(call.args, call.kwargs, **keying)
     found = plan.store.get(question.key)
     if isinstance(found, Failed):
-        raise found.error
+        return Explanation(
+            plan.scope.function,
+            question.key,
+            "unknown",
+            unkeyed=tuple(unkeyed),
+            mode=plan.settings.mode.value,
+            failure=str(found.error),
+        )
     match outcome_of(question, found):
         case Fresh(entry, age) if readable(question, entry):
             status = "hit"

@@ -179,7 +179,7 @@ class Variant:
             "project": settings.project,
         }
         scope = Scope(settings.namespace, self.subject.keys.name)
-        backend = backend_of(settings)
+        backend = backend_in_use(settings)
         return Plan(
             settings=settings,
             scope=scope,
@@ -258,6 +258,16 @@ def as_json(parts: Mapping[str, str]) -> bytes:
 def digest_secret(key: bytes) -> bytes:
     """The key of the digests' HMAC, from the one that seals: neither tells the other."""
     return hmac.new(key, b"llmcache/1 digests", hashlib.sha256).digest()
+
+
+def backend_in_use(settings: Settings) -> Backend:
+    """As `backend_of`; what cannot be read stops nobody where `LLMCACHE_DISABLE` is set."""
+    try:
+        return backend_of(settings)
+    except ConfigurationError:
+        if not settings.disable:
+            raise
+        return shared_backend("null://")
 
 
 def backend_of(settings: Settings) -> Backend:

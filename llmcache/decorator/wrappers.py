@@ -14,13 +14,28 @@ import wrapt
 from llmcache.backends.base import Backend
 from llmcache.decorator import handle
 from llmcache.decorator.calls import AWAITED, CALLS
-from llmcache.decorator.subject import Variant
+from llmcache.decorator.subject import Kind, Variant
 from llmcache.errors import ConfigurationError
 from llmcache.keys.key import CacheKey
 from llmcache.settings import Mode, layer
 from llmcache.tally import CacheInfo
 
 __all__ = ["CachedCallable"]
+
+
+COROUTINES = (Kind.ASYNC, Kind.AWAITABLE)
+"""The kinds that give a coroutine when they are called."""
+
+
+def name_of(wrapped: Any) -> str:
+    """What the user calls it."""
+    return getattr(wrapped, "__qualname__", type(wrapped).__qualname__)
+
+
+def called_by(name: str, coroutine: Any) -> Any:
+    """The coroutine under the name that the user wrote, for the warning where it is not awaited."""
+    coroutine.__qualname__ = name
+    return coroutine
 
 
 class CacheHandle:
@@ -44,7 +59,9 @@ class CacheHandle:
         """Ask about one call, in the colour of the function."""
         variant, wrapped, instance = self._self_target()
         call = variant.subject.arguments(wrapped, instance, args, kwargs)
-        return (twin if variant.subject.kind in AWAITED else sync)(variant, call)
+        if variant.subject.kind not in AWAITED:
+            return sync(variant, call)
+        return called_by(f"{name_of(wrapped)}.cache_{sync.__name__}", twin(variant, call))
 
     def cache_key(self, /, *args: Any, **kwargs: Any) -> CacheKey:
         """See `CachedFunction.cache_key`."""
@@ -69,12 +86,16 @@ class CacheHandle:
         subject = variant.subject
         if variant.plan().settings.mode is Mode.ON:
             variant = variant.over(layer({"mode": Mode.REFRESH}), variant.sample)
-        return CALLS[subject.kind](variant, subject.arguments(wrapped, instance, args, kwargs))
+        asked = CALLS[subject.kind](variant, subject.arguments(wrapped, instance, args, kwargs))
+        waits = subject.kind in COROUTINES
+        return called_by(f"{name_of(wrapped)}.cache_refresh", asked) if waits else asked
 
     def cache_clear(self) -> Any:
         """See `CachedFunction.cache_clear`."""
-        variant, _, _ = self._self_target()
-        return (handle.aclear if variant.subject.kind in AWAITED else handle.clear)(variant)
+        variant, wrapped, _ = self._self_target()
+        if variant.subject.kind not in AWAITED:
+            return handle.clear(variant)
+        return called_by(f"{name_of(wrapped)}.cache_clear", handle.aclear(variant))
 
     def cache_info(self) -> CacheInfo:
         """See `CachedFunction.cache_info`."""
@@ -126,7 +147,11 @@ class CachedCallable(CacheHandle, Wrapper):
         def called(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             return call(variant, subject.arguments(wrapped, instance, args, kwargs))
 
-        super().__init__(wrapped, called)
+        def called_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            return called_by(name, called(wrapped, instance, args, kwargs))
+
+        name = name_of(wrapped)
+        super().__init__(wrapped, called_async if subject.kind in COROUTINES else called)
         self._self_variant = variant
 
     def _self_target(self) -> tuple[Variant, Any, Any]:

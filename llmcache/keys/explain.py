@@ -40,7 +40,8 @@ class Explanation:
     Attributes:
         function: Whose call.
         key: Its digest.
-        status: `"hit"`, `"stale"` (expired, and served by its settings), `"expired"`, `"miss"`.
+        status: `"hit"`, `"stale"` (expired, and served by its settings), `"expired"`, `"miss"`;
+            `"unknown"` where the store cannot be read.
         age: Seconds since the entry was stored; None where there is none.
         left: Seconds until it expires, negative since it has; None where it does not.
         nearest: On a miss, the key of the stored entry with the fewest differing parts.
@@ -48,6 +49,7 @@ class Explanation:
         unkeyed: What the function reads and no key can see.
         previews: Short previews of arguments, where the user turned them on.
         mode: What the cache is told to do; beside `"on"` it decides more than what is stored.
+        failure: Why the store cannot be read; empty where it can.
     """
 
     function: str
@@ -60,6 +62,7 @@ class Explanation:
     unkeyed: tuple[str, ...] = ()
     previews: Mapping[str, str] = field(default_factory=dict)
     mode: str = "on"
+    failure: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.function} {self.key[:SHOWN_KEY]}: {self.headline()}"]
@@ -72,6 +75,8 @@ class Explanation:
 
     def headline(self) -> str:
         """The status in one line."""
+        if self.failure:
+            return f"unknown; the store cannot be read: {self.failure}"
         if self.status == "miss":
             if self.nearest is None:
                 return "miss; nothing is stored for this function in this namespace"

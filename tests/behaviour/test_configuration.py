@@ -201,3 +201,12 @@ def test_previews_are_kept_and_shown_only_where_asked_for(monkeypatch, isolated)
     assert b"a question" in written
     assert b"sk-hidden" not in written
     assert b"sealed question" not in written
+
+
+@pytest.mark.parametrize("name", ["TTL", "BACKEND", "MODE", "ENCRYPTION_KEY"])
+def test_what_cannot_be_read_stops_nobody_where_all_is_disabled(monkeypatch, name):
+    set_environment(monkeypatch, **{"LLMCACHE_DISABLE": "1", f"LLMCACHE_{name}": "abc"})
+    assert echo("a") == "a"
+    set_environment(monkeypatch, LLMCACHE_DISABLE="0")
+    with pytest.raises(ConfigurationError, match=f"LLMCACHE_{name}"):
+        echo("a")

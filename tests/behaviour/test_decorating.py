@@ -12,6 +12,7 @@ import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,3 +319,52 @@ def test_backends_and_counters_can_be_asked_for():
         llmcache.configure(backend="null://")
         bare = cached_structured(plain.__wrapped__)
     assert bare.cache_backend.description == "null://"
+
+
+class Loose:
+    """A class that was meant as a response model, or decorated as one might a dataclass."""
+
+
+@pytest.mark.parametrize("decorate", [cached_structured, cached_structured(ttl="7d")])
+def test_a_class_is_refused_with_what_to_write_instead(decorate):
+    with pytest.raises(TypeError, match=r"not the class Loose: .*response_model=Loose"):
+        decorate(Loose)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "handle", ["", ".cache_peek", ".cache_explain", ".cache_refresh", ".cache_invalidate"]
+)
+def test_a_coroutine_that_is_not_awaited_is_named_as_it_was_written(handle):
+    asked = awaited if not handle else getattr(awaited, handle[1:])
+    assert asked("a").__qualname__ == f"awaited{handle}"
+    assert awaited.cache_clear().__qualname__ == "awaited.cache_clear"
+
+
+@pytest.mark.parametrize(
+    ("backend", "says"),
+    [
+        (Path("answers.db"), r"'sqlite:///answers\.db' or SQLiteBackend\('answers\.db'\)"),
+        (LRUBackend, r"an object, not a class, as LRUBackend\(\.\.\.\)"),
+    ],
+)
+def test_a_backend_that_is_none_yet_is_refused_with_what_to_write(backend, says):
+    with pytest.raises(ConfigurationError, match=says):
+        cached_structured(backend=backend)(len)
+
+
+async def test_an_explanation_says_that_the_store_cannot_be_read(tmp_path):
+    where = f"sqlite:///{tmp_path}"
+
+    @cached_structured(backend=where, version=1)
+    def ask(text: str) -> str:
+        return text
+
+    @cached_structured(backend=where, version=1)
+    async def aask(text: str) -> str:
+        return text
+
+    for explained in (ask.cache_explain("a"), await aask.cache_explain("a")):
+        assert explained.status == "unknown"
+        assert "unknown; the store cannot be read: " in str(explained)
+        assert str(tmp_path) in explained.failure
