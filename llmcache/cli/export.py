@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,9 @@ from llmcache.cli.filters import Filter, filter_options
 from llmcache.cli.options import backend_option, json_option
 from llmcache.cli.printing import print_json
 from llmcache.cli.problems import store_in_trouble
+
+if TYPE_CHECKING:
+    from llmcache.backends.base import Backend
 
 __all__ = ["export_", "import_"]
 
@@ -29,13 +32,19 @@ def export_(file: Path, backend: str | None, wanted: Filter) -> None:
     """Write entries to FILE, or to the standard output (`-`), as lines of JSON, sorted by key.
 
     The same entries give the same bytes, so exports can be compared and kept under version
-    control. They hold the answers, as the store does; sealed ones stay sealed. Where the store
-    turns out to be damaged, FILE stays as it was.
+    control. They hold the answers, as the store does; sealed ones stay sealed. Of a damaged file,
+    or one that was set aside (`….corrupt-…`), what can still be read is written, without filters;
+    the exit code is 1 where something is lost.
     """
     from llmcache.cli.exporting import lines_out, sorted_keys  # noqa: PLC0415 - not for `--help`
     from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
     from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
 
+    with opened(backend) as store:
+        damaged = damaged_file(store)
+    if damaged is not None:
+        salvage(damaged, file, wanted)
+        return
     with opened(backend) as store, sorted_keys(store, wanted) as found, written(file) as write:
         why_nothing = absence(store)
         (count,) = found.execute("SELECT count(*) FROM entry").fetchone()
@@ -45,6 +54,40 @@ def export_(file: Path, backend: str | None, wanted: Filter) -> None:
         if store_in_trouble():
             raise click.ClickException("Nothing was exported, as the store is not whole.")
     click.echo(why_nothing or f"Exported {count:,} entries.", err=True)
+
+
+def damaged_file(store: Backend) -> Path | None:
+    """The file of a store, where it is damaged and ours."""
+    from llmcache.cli.health_of_files import look_at_owner  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.salvage import is_damaged  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import absence, file_of  # noqa: PLC0415 - as above
+
+    file = None if absence(store) else file_of(store)
+    if file is None or look_at_owner(file) is not None or not is_damaged(file):
+        return None
+    return file
+
+
+def salvage(damaged: Path, file: Path, wanted: Filter) -> None:
+    """Write what can still be read.
+
+    Raises:
+        click.ClickException: Something is lost.
+    """
+    from llmcache.cli.salvage import Salvaged, salvaged  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import now  # noqa: PLC0415 - as above
+
+    if not wanted.empty:
+        raise click.ClickException(f"{damaged} is damaged: export what is left without filters.")
+    told = Salvaged()
+    with written(file) as write:
+        for line in salvaged(damaged, now(), told):
+            write(line)
+        if not told.read:
+            raise click.ClickException(f"{damaged} is damaged: nothing of it can be read.")
+    raise click.ClickException(
+        f"{damaged} is damaged: exported {told.read:,} entries, {told.lost:,} could not be read."
+    )
 
 
 @contextlib.contextmanager

@@ -102,6 +102,37 @@ def test_who_only_looks_leaves_no_trace_beside_a_whole_store(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [tmp_path / "a.db"]
 
 
+@pytest.mark.parametrize("name", ["a.db", "a.db.corrupt-20260101T000000Z"])
+def test_an_export_of_a_damaged_file_has_what_can_still_be_read(tmp_path: Path, name: str) -> None:
+    file, lines = tmp_path / name, tmp_path / "e.jsonl"
+    framing = Framing()
+    with SQLiteBackend(file) as backend:
+        for number in range(40):
+            key = f"{number:064x}"
+            value = framing.pack(b"[]\n" + b"x" * 2000, bytes.fromhex(key))
+            backend.put(key, Entry(value, Scope("", "f"), 1.0 + number))
+    content = bytearray(file.read_bytes())
+    middle = content.index(b"x" * 2000, len(content) // 2) // 4096 * 4096
+    content[middle : middle + 4096] = b"\xa5" * 4096
+    file.write_bytes(content)
+    result = invoke("export", str(lines), "--backend", f"sqlite:///{file}")
+    assert result.exit_code == 1
+    exported = len(lines.read_text().splitlines())
+    assert 30 <= exported < 40
+    assert f"exported {exported} entries, {40 - exported} could not be read" in result.stderr
+    assert file.read_bytes() == content
+    back = invoke("import", str(lines), "--backend", f"sqlite:///{tmp_path}/b.db")
+    assert back.stdout == f"Imported {exported} of {exported} entries.\n"
+
+
+def test_an_export_of_which_nothing_can_be_read_leaves_the_earlier_one(damaged: Path) -> None:
+    earlier = damaged.with_name("e.jsonl")
+    earlier.write_text("kept\n")
+    result = invoke("export", str(earlier), "--backend", f"sqlite:///{damaged}")
+    assert (result.exit_code, earlier.read_text()) == (1, "kept\n")
+    assert "nothing of it can be read" in result.stderr
+
+
 @pytest.mark.filterwarnings("default::llmcache.errors.BackendWarning")
 def test_who_writes_sets_a_damaged_store_aside_with_a_warning(damaged: Path) -> None:
     result = invoke("prune", "--backend", f"sqlite:///{damaged}")
