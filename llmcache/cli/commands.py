@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -31,6 +32,7 @@ class Commands(click.Group):
         """Run the command that was asked for; trouble with its store is a problem found."""
         with plainly():
             done = super().invoke(ctx)
+            sys.stdout.flush()
             if store_in_trouble():
                 ctx.exit(FOUND_A_PROBLEM)
             return done

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
+import re
 import sys
 from typing import Any
 
@@ -71,21 +73,47 @@ def print_call(function: str, arguments: str, backend: str | None, *, as_json: b
     from dataclasses import asdict  # noqa: PLC0415 - not for `--help`
 
     from llmcache import configure  # noqa: PLC0415 - as above
+    from llmcache.backends.sqlite.file import only_looking  # noqa: PLC0415 - as above
 
     args, kwargs = spelled(arguments)
     cached = named(function)
     if backend is not None:
         configure(backend=backend)
     try:
-        explanation = cached.cache_explain(*args, **kwargs)
-        if inspect.isawaitable(explanation):
-            explanation = asyncio.run(result(explanation))
+        with only_looking():
+            explanation = cached.cache_explain(*args, **kwargs)
+            if inspect.isawaitable(explanation):
+                explanation = asyncio.run(result(explanation))
     except TypeError as error:
         raise Unusable(f"{function} cannot be called like that: {error}") from None
     if as_json:
         print_json(asdict(explanation))
-    else:
-        click.echo(str(explanation))
+        return
+    click.echo(str(explanation))
+    if explanation.status == "miss" and explanation.nearest is None:
+        for name in names_as_script(explanation.function, backend):
+            click.echo(
+                f"Entries are stored for {name}: a function of a program that is run has the "
+                "program's path in its name; name= gives it one name everywhere.",
+                err=True,
+            )
+
+
+def names_as_script(function: str, backend: str | None) -> list[str]:
+    """Functions with entries that have this one's name when its module is run as a program."""
+    from llmcache.cli.filters import Filter  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.stores import lines_of, opened  # noqa: PLC0415 - as above
+    from llmcache.errors import BackendError  # noqa: PLC0415 - as above
+
+    module, _, name = function.partition(".")
+    stored: set[str] = set()
+    with contextlib.suppress(click.ClickException, BackendError), opened(backend) as store:
+        stored = {each.entry.scope.function for each in lines_of(store, Filter())}
+    return sorted(
+        each
+        for each in stored
+        if re.fullmatch(rf"{re.escape(module)}@\w+\.{re.escape(name)}", each)
+    )
 
 
 async def result(awaitable: Any) -> Any:

@@ -49,9 +49,18 @@ def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> Non
             return
         shown = print_pages(islice(found, limit) if limit else found, now())
         if shown == 0:
-            click.echo("No entries." if wanted.empty else "No entries like that.", err=True)
+            click.echo(none_found(wanted), err=True)
         elif next(found, None) is not None:
-            click.echo(f"The newest {shown} are shown; --limit 0 shows all.", err=True)
+            click.echo(f"Shown: the newest {shown}; --limit 0 shows all.", err=True)
+
+
+def none_found(wanted: Filter) -> str:
+    """That there is nothing, and what may have been meant."""
+    if wanted.empty:
+        return "No entries."
+    if wanted.function is None or "." in wanted.function or "*" in wanted.function:
+        return "No entries like that."
+    return f"No entries like that: a whole name is wanted. Try --function '*.{wanted.function}'."
 
 
 def print_lines(lines: Iterable[dict[str, Any]]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +53,17 @@ def plainly() -> Iterator[None]:
             raise Unusable(in_one_line(error)) from None
         except LLMCacheError as error:
             raise click.ClickException(in_one_line(error)) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            drop_output()
+            raise click.ClickException(f"Nothing more can be written: {error.strerror}.") from None
+
+
+def drop_output() -> None:
+    """Keep Python from trying again, at its end, to write what could not be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def store_in_trouble() -> bool:

@@ -19,12 +19,13 @@ __all__ = ["prices_option", "since_option", "stats"]
 
 REASONS = 5
 TOLD = {
-    "miss": "miss",
+    "miss": "misses",
     "stale": "stale",
-    "bypass": "bypass",
+    "bypass": "bypassed",
     "failure": "the store failed in",
     "run": "in the background",
 }
+IN_WORDS = {"absent": "nothing was stored"}
 HEADINGS = ("calls", "hits", "stale", "waits", "misses", "bypassed", "hit rate")
 AMOUNTS = ("tokens spent", "tokens saved", "time saved", "$ spent", "$ saved")
 
@@ -93,7 +94,9 @@ def print_figures(kind: str, groups: dict[str, Figures], whole: Figures) -> None
         print_table((kind, *headings), rows, right=" " + "r" * len(headings), names=0)
         click.echo()
     if whole.unpriced:
-        click.echo(f"{whole.unpriced:,} tokens are of models whose price is not known.", err=True)
+        told = f"{whole.unpriced:,} tokens are of models whose price is not known."
+        way = "Install llmcache-structured[prices] or give --prices FILE."
+        click.echo(f"{told} {way}", err=True)
 
 
 def calls_of(figures: Figures) -> tuple[str, ...]:
@@ -119,5 +122,7 @@ def print_reasons(told: dict[str, list[tuple[str, int]]]) -> None:
     """Why calls missed, and the like, a line each."""
     for outcome, found in told.items():
         if found:
-            shown = ", ".join(f"{reason} {count:,}" for reason, count in found[:REASONS])
+            shown = ", ".join(
+                f"{IN_WORDS.get(reason, reason)} {count:,}" for reason, count in found[:REASONS]
+            )
             click.echo(f"{TOLD[outcome]}: {shown}{', ...' if len(found) > REASONS else ''}")

@@ -106,7 +106,7 @@ def test_stats_by_day_and_since(url: str) -> None:
 def test_stats_for_people(url: str) -> None:
     shown = invoke("stats", "--backend", url, "--by", "model").stdout
     assert "hit rate" in shown
-    assert "miss: absent 13, expired 2" in shown
+    assert "misses: nothing was stored 13, expired 2" in shown
     assert "total" in shown
 
 

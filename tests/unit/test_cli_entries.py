@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -340,3 +342,39 @@ def test_explain_of_what_there_is_not_is_wrong_usage(
     result = invoke("explain", function, arguments)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+def test_a_bare_name_of_a_function_is_answered_with_a_pattern(store: Path) -> None:
+    assert store.exists()
+    assert "Try --function '*.invoice'" in invoke("ls", "--function", "invoice").stderr
+    assert invoke("ls", "--function", "*.invoice").stdout.count("shop.invoice") == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_output_is_an_error_in_one_line(store: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmcache", "ls"],
+            env=os.environ | {"LLMCACHE_DIR": str(store.parent)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: Nothing more can be written: No space left on device.\n"
+
+
+def test_explain_names_the_function_as_a_program_stored_it(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "job_of_mine.py").write_text(
+        "from llmcache import cached_structured\n"
+        "@cached_structured\ndef extract(text: str) -> str: return text\n"
+        "if __name__ == '__main__': extract('a')\n"
+    )
+    monkeypatch.chdir(isolated)
+    environment = os.environ | {"LLMCACHE_DIR": str(isolated)}
+    subprocess.run([sys.executable, "job_of_mine.py"], env=environment, check=True)
+    result = invoke("explain", "job_of_mine:extract", '["a"]')
+    assert "Entries are stored for job_of_mine@" in result.stderr
