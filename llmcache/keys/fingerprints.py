@@ -16,10 +16,11 @@ from llmcache.keys.code.follow import Follower
 from llmcache.keys.code.kinds import function_of, named
 from llmcache.keys.code.objects import Objects
 from llmcache.keys.code.parsing import Walk, follow_validator
-from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered
+from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered, framed_piece
 from llmcache.keys.folding import folding, within
 from llmcache.keys.noting import noting_now
 from llmcache.keys.project import Project
+from llmcache.keys.result import evaluated
 from llmcache.keys.schema import describe_type
 from llmcache.keys.shapes import shown_by
 from llmcache.keys.values.canonical import digest
@@ -39,10 +40,19 @@ class Fingerprints:
         project: Whose code counts by what it does.
         files: Whether source files may be read; where not, `FileNeeded` is raised instead.
         pinned: Whether the code of arguments stays out.
+        asking: What counts besides, as code asks for it.
     """
 
-    def __init__(self, project: Project, *, files: bool = True, pinned: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        files: bool = True,
+        pinned: bool = False,
+        asking: frozenset[str] = frozenset(),
+    ) -> None:
         self.project = project
+        self.asking = asking
         self.pinned = pinned
         self.files = files
         self.twins: dict[bool, Fingerprints] = {files: self}
@@ -202,6 +212,14 @@ class Fingerprints:
                 reading.watched.append((known.__dict__, name, found))
         reading.pinned = pinned
         return described.outer
+
+    def annotations(self, function: types.FunctionType, reading: Reading, walk: Walk) -> bytes:
+        """What a function says of its parameters and its result, as a schema would count."""
+        state = hashlib.sha256()
+        for name, said in sorted(function.__annotations__.items()):
+            kind = evaluated(function, said)
+            state.update(framed_piece(name, self.schema(kind or said, reading, walk)))
+        return state.digest()
 
     def told_apart(self, validator: Any) -> bytes:
         """What one of several validators of one name was made with; empty: nothing."""

@@ -9,6 +9,7 @@ same objects.
 
 from __future__ import annotations
 
+import copy
 import hmac
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from llmcache.errors import ConfigurationError
 from llmcache.keys.code.function import plain_function
 from llmcache.keys.code.kinds import identity_of
 from llmcache.keys.code.pieces import Piece, framed_piece
+from llmcache.keys.code.said import Inquiry, inquiring
 from llmcache.keys.noting import noting
 from llmcache.keys.options import (
     checked_depends_on,
@@ -79,6 +81,7 @@ class FunctionKeys:
                 f"response_model={response_model!r} is a value, not a type.", name="response_model"
             )
         self.declaration: Declaration = Declaration(plain, response_model)
+        self.inquirers: dict[frozenset[str], FunctionKeys] = {}
         self.planner: Planner = Planner(
             function,
             name=self.name,
@@ -120,20 +123,25 @@ class FunctionKeys:
             TypeError: The call does not fit the function's signature.
         """
         subject = self.subject(args, kwargs)
-        plan = self.planner.plan(subject, project, files=files)
-        references = self.planner.references if files else self.planner.quick
-        state = plan.state.copy()
-        update = state.update
-        if namespace or sample is not None:
-            update(b"+" + encode((namespace, sample), path="namespace", references=references))
-        if plan.lively:
-            for name, what in self.changing(plan, subject, files=files):
-                if isinstance(what, bytes):
-                    update(framed_piece(name, what))
-        update(b".")
-        variables = plan.binder.variables(args, kwargs)
-        for name, value in self.counting(plan, variables, args, kwargs):
-            feed(update, value, path=name, references=references, files=files)
+        plan = self.plan(subject, project, files=files)
+        try:
+            references = self.planner.references if files else self.planner.quick
+            state = plan.state.copy()
+            update = state.update
+            if namespace or sample is not None:
+                update(b"+" + encode((namespace, sample), path="namespace", references=references))
+            if plan.lively:
+                for name, what in self.changing(plan, subject, files=files):
+                    if isinstance(what, bytes):
+                        update(framed_piece(name, what))
+            update(b".")
+            variables = plan.binder.variables(args, kwargs)
+            for name, value in self.counting(plan, variables, args, kwargs):
+                feed(update, value, path=name, references=references, files=files)
+        except Inquiry as inquiry:
+            rest: dict[str, Any] = {"files": files, "project": project, "secret": secret}
+            again = self.inquirer(inquiry.facets)
+            return again.asked(args, kwargs, namespace=namespace, sample=sample, **rest)
         result = self.result_of(plan, variables)
         if secret is None:
             return state.hexdigest(), result
@@ -148,6 +156,7 @@ class FunctionKeys:
             unkeyed=self.unkeyed(args, kwargs, **how),
         )
 
+    @inquiring
     def parts(  # noqa: PLR0913 - they are the options of one call
         self,
         args: tuple[Any, ...],
@@ -161,7 +170,7 @@ class FunctionKeys:
     ) -> KeyParts:
         """The parts of one call's key; arguments and errors as of `digest`."""
         subject = self.subject(args, kwargs)
-        plan = self.planner.plan(subject, project, files=files)
+        plan = self.plan(subject, project, files=files)
         references = self.planner.references if files else self.planner.quick
         variables = plan.binder.variables(args, kwargs)
         asked = dict(self.counting(plan, variables, args, kwargs))
@@ -191,11 +200,12 @@ class FunctionKeys:
             else:
                 yield name if self.by is not None else f"argument {name}", name, value
 
+    @inquiring
     def unkeyed(self, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any) -> tuple[str, ...]:
         """What the code of this call reads and the key cannot see, each with the reason."""
         files = how.get("files", True)
         subject = self.subject(args, kwargs)
-        plan = self.planner.plan(subject, how.get("project", ()), files=files)
+        plan = self.plan(subject, how.get("project", ()), files=files)
         found = dict(plan.reading.unkeyed)
         variables = plan.binder.variables(args, kwargs)
         with noting() as noted:
@@ -213,10 +223,27 @@ class FunctionKeys:
 
     def result_type(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ResultType:
         """The type of the result of one call, and the classes that the call declares."""
-        plan = self.planner.plan(self.subject(args, kwargs), (), files=True)
+        plan = self.plan(self.subject(args, kwargs), (), files=True)
         return self.result_of(plan, plan.binder.variables(args, kwargs))
 
     # What lies below.
+
+    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
+        """The plan for a subject; what its code asks for counts from then on."""
+        while True:
+            try:
+                return self.planner.plan(subject, project, files=files)
+            except Inquiry as inquiry:
+                self.planner = self.planner.asking(inquiry.facets)
+
+    def inquirer(self, facets: frozenset[str]) -> FunctionKeys:
+        """The same, for calls whose arguments ask for more than the function does."""
+        known = self.inquirers.get(self.planner.facets | facets)
+        if known is None:
+            known = copy.copy(self)
+            known.planner = self.planner.asking(facets)
+            self.inquirers[known.planner.facets] = known
+        return known
 
     def subject(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The instance or class that the function is called on, None where it is no method."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -82,6 +83,7 @@ class Planner:
         self.ignored: frozenset[str] = frozenset(ignored)
         first = self.binder.names[0] if self.binder.names else ""
         self.method: bool = first not in ignored and self.may_be_method(first)
+        self.facets: frozenset[str] = frozenset()
         self.plans: Remembered[Plan] = Remembered()
         self.only: Plan | None = None
         self.project: tuple[str, ...] | None = None
@@ -111,11 +113,21 @@ class Planner:
         code = self.plain.__code__
         return first in code.co_varnames[:1] and class_around(code) is not None
 
+    def asking(self, facets: frozenset[str]) -> Planner:
+        """The same, where what code asks for counts besides."""
+        other = copy.copy(self)
+        other.facets = self.facets | facets
+        other.plans = Remembered()
+        other.begin(self.project or ())
+        return other
+
     def begin(self, project: tuple[str, ...]) -> None:
         """Forget all plans, as they are for other packages."""
         module = shown_module(getattr(self.plain or self.function, "__module__", None))
         self.references: Fingerprints = Fingerprints(
-            Project(module.partition(".")[0], tuple(project)), pinned=self.version is not None
+            Project(module.partition(".")[0], tuple(project)),
+            pinned=self.version is not None,
+            asking=self.facets,
         )
         self.quick: Fingerprints = self.references.at(files=False)
         self.plans.clear()

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmcache.keys.shapes import fields_of
 
-__all__ = ["Declaration", "ResultType", "classes_within", "is_type", "keyword_of"]
+__all__ = ["Declaration", "ResultType", "classes_within", "evaluated", "is_type", "keyword_of"]
 
 ITEMS = (
     collections.abc.Iterator, collections.abc.Generator, collections.abc.AsyncIterator,

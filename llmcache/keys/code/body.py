@@ -45,6 +45,7 @@ class Body:
         secret_parameters: Parameters that are used for nothing but `api_key=`.
         computed_lookups: Chains that are looked up by a name that the syntax does not say.
         reads_docstring: Whether a docstring may be read.
+        asks: What is asked of whatever comes along.
         withheld: What is passed as `api_key=`, as far as it can be shown.
     """
 
@@ -61,6 +62,7 @@ class Body:
     secret_parameters: frozenset[str] = frozenset()
     computed_lookups: frozenset[Chain] = frozenset()
     reads_docstring: bool = False
+    asks: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
 
 
@@ -92,6 +94,7 @@ def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
         secret_parameters=frozenset(secrets.names.intersection(parameters)),
         computed_lookups=frozenset(reader.computed),
         reads_docstring=reader.reads_docstring,
+        asks=frozenset(reader.asks),
         withheld=frozenset(secrets.shown),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from llmcache.keys.clients import is_client
 from llmcache.keys.code.chains import CHANGED, Chain, is_item, shown_chain
 from llmcache.keys.code.classes import found_in
+from llmcache.keys.code.docstrings import count_docstring
 from llmcache.keys.code.environment import is_environment
 from llmcache.keys.code.function import body_of, known, layers, plain_function
 from llmcache.keys.code.kinds import (
@@ -27,6 +28,7 @@ from llmcache.keys.code.kinds import (
 from llmcache.keys.code.members import Members
 from llmcache.keys.code.names import Names
 from llmcache.keys.code.pieces import BY_BODY, MISSING, Live, Reading, Values
+from llmcache.keys.code.said import SAID, Inquiry
 from llmcache.keys.project import Project, shown_module
 from llmcache.keys.secrets import is_secret_name
 from llmcache.keys.values.canonical import FileNeeded
@@ -123,8 +125,13 @@ class Follower:
         self.count(label, body.digest)
         if not body.from_source:
             self.reading.unkeyed[label] = NO_SOURCE
+        if body.asks - self.values.asking:
+            raise Inquiry(body.asks)
         outer, self.documenting = self.documenting, body.reads_docstring
         self.docstring(function)
+        if SAID in self.values.asking and not self.reading.pinned:
+            annotated = self.values.annotations(function, self.reading, self)
+            self.count(f"annotations of {qualified(function)}", annotated)
         for shown in body.withheld:
             who = label.removeprefix("code of ")
             self.reading.unkeyed[f"secret {shown}"] = f"{who} passes it as api_key="
@@ -137,19 +144,8 @@ class Follower:
 
     def docstring(self, value: Any) -> None:
         """What is said of a function or a class, where the code that reads it reads docstrings."""
-        if not self.documenting:
-            return
-        function = function_of(getattr(value, "__func__", value))
-        if function is not None and self.project.wrote(function):
-            self.reading.documented.append((function, function.__doc__))
-            if isinstance(function.__doc__, str) and function.__doc__:
-                label = f"docstring of {qualified(function)}"
-                self.count(label, self.values.frozen(function.__doc__))
-        elif isinstance(value, type) and self.project.owns(value.__module__):
-            bases = [base for base in value.__mro__ if self.project.owns(base.__module__)]
-            texts = [self.watch(base.__dict__, "__doc__") for base in bases]
-            said = tuple(text if isinstance(text, str) else None for text in texts)
-            self.count(f"docstring of {qualified(value)}", self.values.frozen(said))
+        if self.documenting or SAID in self.values.asking:
+            count_docstring(self, value)
 
     def count(self, label: str, digest: bytes) -> None:
         """A piece of code, which a pinned function does without."""

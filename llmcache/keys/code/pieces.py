@@ -161,6 +161,8 @@ class Remembered(Generic[Found]):
 class Values(Protocol):
     """How values are keyed: what a walk over code asks for, and is not told."""
 
+    asking: frozenset[str]
+
     def frozen(self, value: object) -> bytes:
         """The digest of a value that cannot change."""
 
@@ -169,6 +171,9 @@ class Values(Protocol):
 
     def variable(self, name: str) -> Live:
         """The piece of an environment variable."""
+
+    def annotations(self, function: types.FunctionType, reading: Reading, walk: Any) -> bytes:
+        """The annotations of a function, whose classes and validators are added as of a schema."""
 
     def schema(self, kind: Any, reading: Reading, walk: Any) -> bytes:
         """Add the pieces of a type, its validators by the `walk`; returns its outer form."""

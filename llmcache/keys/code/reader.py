@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from llmcache.keys.code.chains import COMPUTED, Chain, item
+from llmcache.keys.code.chains import COMPUTED, Chain, is_item, item
 from llmcache.keys.code.locals import Locals
+from llmcache.keys.code.said import SAID, asked_by_name
 from llmcache.keys.code.syntax import FunctionNode
 from llmcache.keys.values.attributes import mangled
 
@@ -72,6 +73,7 @@ class Reader(ast.NodeVisitor):
         self.lookups: set[tuple[Chain, str | Chain]] = set()
         self.computed: set[Chain] = set()
         self.reads_docstring: bool = False
+        self.asks: set[str] = set()
 
     def read(self, node: FunctionNode) -> None:
         """The body only: decorators, defaults and annotations count elsewhere or not at all."""
@@ -79,8 +81,12 @@ class Reader(ast.NodeVisitor):
             self.visit(statement)
 
     def visit(self, node: ast.AST) -> None:
-        if id(node) not in self.hidden:
-            super().visit(node)
+        if id(node) in self.hidden:
+            return
+        asked = asked_by_name(node)
+        if asked:
+            self.asks.add(asked)
+        super().visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         chain = self.chain_of(node) if isinstance(node.ctx, ast.Load) else None
@@ -89,6 +95,8 @@ class Reader(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if node.attr in DOCSTRING_READERS:
             self.reads_docstring = True
+            if node.attr == "__doc__" and not self.is_known(node.value):
+                self.asks.add(SAID)
         self.visit_chain(node, node.ctx)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
@@ -128,6 +136,7 @@ class Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         attribute = self.literal_attribute(node)
+        self.ask(node)
         if attribute:
             self.meet(attribute, ast.Load())
             for argument in node.args[2:]:
@@ -146,6 +155,24 @@ class Reader(ast.NodeVisitor):
         if chain and len(chain) > 1 and chain[-1] in MUTATORS:
             self.meet((*chain[:-1], COMPUTED), ast.Store())
         self.generic_visit(node)
+
+    def ask(self, node: ast.Call) -> None:
+        """A call that asks what is said of its argument."""
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
+        name = called.id if isinstance(called, ast.Name) else called
+        given = node.args[0] if node.args else None
+        if (
+            (name == "getdoc" and given and not self.is_known(given))
+            or (name == "TypeAdapter" and isinstance(given, ast.Name | ast.Attribute))
+            or (name in {"getattr", "attrgetter"} and any(map(asked_by_name, node.args)))
+        ):
+            self.asks.add(SAID)
+
+    def is_known(self, node: ast.expr) -> bool:
+        """Whether an expression is a name, with attributes, that is not local."""
+        chain = self.chain_of(node)
+        known = {*self.names, "self", "cls", "super()"}
+        return chain is not None and chain[0] in known and not any(map(is_item, chain))
 
     def visit_Compare(self, node: ast.Compare) -> None:
         """`"MODEL" in os.environ` is a look-up too."""

@@ -82,7 +82,7 @@ def named_tuple_writer(kind: type) -> Writer:
 
 
 def model_writer(kind: Any) -> Writer:
-    """Pydantic models: type arguments, fields, extra, private; not which fields were set."""
+    """Pydantic models: type arguments, fields, extra, private; where asked for, the fields set."""
     generic = kind.__pydantic_generic_metadata__
     header = header_of(generic["origin"] or kind, 4)
     left_out = computed_names(kind) | RAW_RESPONSE
@@ -94,6 +94,8 @@ def model_writer(kind: Any) -> Writer:
             write_pairs(out, attributes(value, (), left_out))
             write_pairs(out, value.__pydantic_extra__ or {})
             write_pairs(out, value.__pydantic_private__ or {})
+            if "fields set" in getattr(out.references, "asking", ()):
+                out.put(frozenset(value.__pydantic_fields_set__))
             out.leave(value)
 
     return write_model
