@@ -1,12 +1,14 @@
 """What is kept for people beside the parts of a key, under names of its own, and in no key.
 
 Short previews of a call's arguments, only where `previews` asks for them: text and numbers are
-shown, of all else the type; what is secret by its name is not. And what the function reads and no
-key can see, once for all its calls.
+shown, of all else the type; what is secret by its name is not, nor are the user and password of a
+URL, the values of its options that are secret by name, and what begins as the API keys of known
+services do. And what the function reads and no key can see, once for all its calls.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from llmcache.keys.explain import PREVIEW, UNKEYED, decoded
@@ -15,6 +17,16 @@ from llmcache.keys.secrets import is_secret_name
 __all__ = ["kept_previews", "kept_unkeyed", "previews", "unkeyed_beside"]
 
 SHOWN = 80
+LOOKED_AT = 1000
+"""Characters that are looked through: more than are shown, so that no secret is cut in two."""
+
+CREDENTIALS = re.compile(r"://[^\s/@?#]+@")
+OPTION = re.compile(r"(([\w-]+)=)[^\s&;#]+")
+API_KEY = re.compile(
+    r"\b(?:sk-|pk-|rk_|sk_|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|hf_|gsk_|eyJ)[\w.-]{8,}"
+)
+"""As those of OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack, AWS, Google, Hugging Face, Groq,
+and signed tokens begin."""
 
 
 def previews(bound: Iterable[tuple[str, object]]) -> dict[str, str]:
@@ -25,10 +37,20 @@ def previews(bound: Iterable[tuple[str, object]]) -> dict[str, str]:
 def shown(value: object) -> str:
     """A value in short."""
     if isinstance(value, str):
-        return value if len(value) <= SHOWN else f"{value[: SHOWN - 1]}…"
+        text = without_secrets(value[:LOOKED_AT])
+        return text if len(text) <= SHOWN and len(value) <= LOOKED_AT else f"{text[: SHOWN - 1]}…"
     if value is None or type(value) in {bool, int, float}:
         return str(value)[:SHOWN]
     return f"({type(value).__qualname__})"
+
+
+def without_secrets(text: str) -> str:
+    """The text with `***` in place of what looks like a secret; a guess, made for people's eyes."""
+    text = CREDENTIALS.sub("://***@", text)
+    text = OPTION.sub(
+        lambda found: f"{found[1]}***" if is_secret_name(found[2]) else found[0], text
+    )
+    return API_KEY.sub("***", text)
 
 
 def kept_previews(parts: bytes) -> dict[str, str]:
