@@ -49,9 +49,7 @@ def clear(  # noqa: PLR0913 - one parameter an option
             click.confirm("Forget them?", abort=True, err=True)
         gone = 0 if dry_run else forget(store, wanted, doomed)
     if as_json:
-        functions = {
-            f"{scope.namespace}:{scope.function}": count for scope, count in doomed.items()
-        }
+        functions = {name_of(scope): count for scope, count in doomed.items()}
         told = {"found": doomed.total(), "cleared": gone, "functions": functions}
         print_json(told)
     elif why_nothing is not None:
@@ -86,9 +84,13 @@ def counted(store: Backend, wanted: Filter) -> Counter[Scope]:
 def print_doomed(doomed: Counter[Scope], what: str) -> None:
     """How many of which function, on the error stream."""
     for scope, count in doomed.most_common():
-        name = f"{scope.namespace}: {scope.function}" if scope.namespace else scope.function
-        click.echo(f"{count:>9,}  {name}", err=True)
+        click.echo(f"{count:>9,}  {name_of(scope)}", err=True)
     click.echo(f"{doomed.total():>9,}  {what}", err=True)
+
+
+def name_of(scope: Scope) -> str:
+    """A function for people, with its namespace where it has one."""
+    return f"{scope.namespace}: {scope.function}" if scope.namespace else scope.function
 
 
 def forget(store: Backend, wanted: Filter, doomed: Counter[Scope]) -> int:

@@ -85,7 +85,8 @@ def length(value: str) -> float:
     try:
         return parse_duration(value, name=NAMELESS)
     except ConfigurationError as error:
-        raise click.BadParameter(str(error).removeprefix(f"{NAMELESS}=")) from None
+        told = str(error).removeprefix(f"{NAMELESS}=").replace(" a timedelta,", "")
+        raise click.BadParameter(told) from None
 
 
 def size(value: str) -> int:

@@ -53,7 +53,8 @@ def named_by(url: str, chosen: settings.Settings) -> Backend:
             timeout=chosen.backend_timeout,
         )
     except ConfigurationError as error:
-        raise ConfigurationError(f"--backend: {error}", name="--backend") from None
+        told = str(error).removeprefix("Backend URL ")
+        raise ConfigurationError(f"--backend: {told}", name="--backend") from None
 
 
 def file_of(backend: Any) -> Path | None:

@@ -378,3 +378,14 @@ def test_explain_names_the_function_as_a_program_stored_it(
     subprocess.run([sys.executable, "job_of_mine.py"], env=environment, check=True)
     result = invoke("explain", "job_of_mine:extract", '["a"]')
     assert "Entries are stored for job_of_mine@" in result.stderr
+
+
+def test_a_clear_names_functions_with_their_namespace_where_they_have_one(store: Path) -> None:
+    assert store.exists()
+    cleared = read("clear", "--all", "--dry-run")["functions"]
+    assert cleared == {"shop.invoice": 3, "tenant: shop.word": 1, "shop.items": 1}
+
+
+def test_a_wrong_option_is_told_once_and_in_what_can_be_typed() -> None:
+    assert "timedelta" not in invoke("ls", "--older-than", "soon").stderr
+    assert "Backend URL" not in invoke("ls", "--backend", "foo.db").stderr
