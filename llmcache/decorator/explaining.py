@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from llmcache.backends.base import Backend, Entry, Listing, Manifests, able
 from llmcache.codecs import Unreadable, split
 from llmcache.decorator.subject import Arguments, Variant
@@ -39,14 +41,7 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
     unkeyed = keys.unkeyed(call.args, call.kwargs, **keying)
     found = plan.store.get(question.key)
     if isinstance(found, Failed):
-        return Explanation(
-            plan.scope.function,
-            question.key,
-            "unknown",
-            unkeyed=tuple(unkeyed),
-            mode=plan.settings.mode.value,
-            failure=str(found.error),
-        )
+        return unknown(question, found, unkeyed)
     match outcome_of(question, found):
         case Fresh(entry, age) if readable(question, entry):
             status = "hit"
@@ -75,6 +70,18 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         unkeyed=unkeyed,
         previews=kept_previews(entry.parts),
         mode=plan.settings.mode.value,
+    )
+
+
+def unknown(question: Question, failed: Failed, unkeyed: Iterable[str]) -> Explanation:
+    """What can be said where the store cannot be read."""
+    return Explanation(
+        question.plan.scope.function,
+        question.key,
+        "unknown",
+        unkeyed=tuple(unkeyed),
+        mode=question.plan.settings.mode.value,
+        failure=str(failed.error),
     )
 
 
