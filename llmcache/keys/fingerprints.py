@@ -19,7 +19,7 @@ from llmcache.keys.code.parsing import Walk, follow_validator
 from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered, framed_piece
 from llmcache.keys.folding import folding, within
 from llmcache.keys.noting import noting_now
-from llmcache.keys.project import Project
+from llmcache.keys.project import Project, shown_module
 from llmcache.keys.result import evaluated
 from llmcache.keys.schema import describe_type
 from llmcache.keys.shapes import shown_by
@@ -99,6 +99,12 @@ class Fingerprints:
             within.reset(outer)
         shown = repr(sorted(shown_by(kind)))
         return hashlib.sha256(code + shown.encode()).digest() if shown != "[]" else code
+
+    def met_module(self, module: types.ModuleType) -> None:
+        """A module of the project that is handed on counts by its name; said where asked."""
+        noted = noting_now()
+        if noted is not None and self.project.owns(module.__name__):
+            noted.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""

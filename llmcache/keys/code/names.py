@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from llmcache.keys.code.body import Body
 from llmcache.keys.code.chains import Chain, shown_chain
-from llmcache.keys.code.environment import is_environment, variables_read
+from llmcache.keys.code.environment import BY_COMPUTED_NAME, is_environment, variables_read
 from llmcache.keys.code.imports import absolute, imported
 from llmcache.keys.code.kinds import qualified
 from llmcache.keys.code.locals import Origin
@@ -19,6 +19,15 @@ from llmcache.keys.project import Project, shown_module
 from llmcache.keys.secrets import is_secret_name
 
 __all__ = ["Names"]
+
+BY_TEXT = {
+    ("globals",): "globals()",
+    ("eval",): "eval()",
+    ("exec",): "exec()",
+    ("sys", "modules"): "sys.modules",
+    ("__subclasses__",): "__subclasses__()",
+}
+"""Ways to names that the syntax does not say, as they are told of."""
 
 
 class Walk(Protocol):
@@ -50,8 +59,9 @@ class Names:
             self.environment(name)
         if unknown:
             self.walk.reading.unkeyed["environment"] = ", ".join(sorted(unknown))
-        if ("globals",) in body.computed_lookups:
-            self.walk.reading.unkeyed["globals()"] = "read by a name that is computed"
+        for chain, shown in BY_TEXT.items():
+            if chain in body.computed_lookups:
+                self.walk.reading.unkeyed[shown] = BY_COMPUTED_NAME
         for chain in body.left_out:
             if chain[0] in function.__globals__ and not self.walk.reading.pinned:
                 label = f"constant {shown_module(function.__module__)}.{shown_chain(chain)}"

@@ -93,6 +93,8 @@ class Reader(ast.NodeVisitor):
         self.meet(chain or (self.mangled(node.id),), node.ctx)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        if node.attr == "__subclasses__":
+            self.computed.add((node.attr,))
         if node.attr in DOCSTRING_READERS:
             self.reads_docstring = True
             if node.attr == "__doc__" and not self.is_known(node.value):
@@ -137,6 +139,8 @@ class Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         attribute = self.literal_attribute(node)
         self.ask(node)
+        if isinstance(node.func, ast.Name) and node.func.id in {"globals", "eval", "exec"}:
+            self.computed.add((node.func.id,))
         if attribute:
             self.meet(attribute, ast.Load())
             for argument in node.args[2:]:
@@ -213,6 +217,8 @@ class Reader(ast.NodeVisitor):
     def meet(self, chain: Chain, context: ast.expr_context) -> None:
         """One use of a chain; local names are nobody's business."""
         root = chain[0]
+        if chain[:2] == ("sys", "modules"):
+            self.computed.add(("sys", "modules"))
         if root == "getdoc":
             self.reads_docstring = True
         if root not in self.names and root not in {self.first, "super()"}:

@@ -12,6 +12,7 @@ import hashlib
 import re
 import threading
 from concurrent.futures import Future
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llmcache.errors import LLMCacheError, UncacheableArgumentError
@@ -62,6 +63,9 @@ class PlainReferences:
     def of_class(self, kind: type) -> bytes:  # noqa: ARG002 - References says so
         """Nothing."""
         return b""
+
+    def met_module(self, module: ModuleType) -> None:
+        """Nothing is noted."""
 
     def of_client(self, value: object) -> bytes | None:  # noqa: ARG002 - as of_class
         """Never one."""

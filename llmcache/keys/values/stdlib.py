@@ -92,6 +92,7 @@ def getter_parts(value: Any) -> tuple[object, ...]:
 
 
 def write_module(out: Stream, value: types.ModuleType) -> None:
+    out.references.met_module(value)
     write_module_name(out, module_name(value.__name__))
 
 

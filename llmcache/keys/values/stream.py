@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from struct import Struct
+from types import ModuleType
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from llmcache.keys.values.attributes import attributes, computed_names, declared_names
@@ -60,6 +61,10 @@ class References(Protocol):
 
     def of_class(self, kind: type) -> bytes:
         """What an instance says beyond what it holds: the code of its class, or nothing."""
+        ...
+
+    def met_module(self, module: ModuleType) -> None:
+        """Take note that a module counts by its name alone."""
         ...
 
     def of_client(self, value: object) -> bytes | None:
