@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,6 +52,23 @@ def check_sample(sample: object) -> None:
     )
 
 
+def check_names(request: Mapping[str, Any]) -> None:
+    """Refuse what is nearly the name of an option of ours; `cache_control` is a provider's.
+
+    Raises:
+        ConfigurationError: With the name that was meant.
+    """
+    for name in request:
+        if name.startswith("cache_") and name not in PER_CALL:
+            near = difflib.get_close_matches(name, PER_CALL, 1, cutoff=0.75)
+            if near:
+                raise ConfigurationError(
+                    f"A call of a cached client takes no {name!r}. Did you mean {near[0]!r}?",
+                    name=name,
+                    allowed=", ".join(PER_CALL),
+                )
+
+
 class CachedCreate:
     """The cached `create_fn` of one client, with the handle of a cached function.
 
@@ -92,9 +110,11 @@ class CachedCreate:
         """The cached function for a call, and what it takes; `request` loses what is ours.
 
         Raises:
-            ConfigurationError: For a bad `cache_ttl`, `cache_mode` or `cache_sample`.
+            ConfigurationError: For a bad `cache_ttl`, `cache_mode` or `cache_sample`, or a name
+                that is nearly one of these.
         """
         request.pop("cache", None)
+        check_names(request)
         check_sample(request.get("cache_sample"))
         settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
         model, form = asked_type(request.get("response_model"))

@@ -148,6 +148,11 @@ async def test_a_sample_is_a_whole_number(client: Any, sample: Any) -> None:
         await settled(client.create(response_model=User, cache_sample=sample, **ASKED))
 
 
+async def test_an_option_that_is_nearly_one_names_the_one(client: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'cache_ttl'"):
+        await settled(client.create(response_model=User, cache_tll="1h", **ASKED))
+
+
 async def test_streams_of_an_async_client_are_kept_apart_and_explained_so(
     provider: LoopbackProvider,
 ) -> None:
