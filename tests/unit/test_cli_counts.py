@@ -189,7 +189,7 @@ def test_of_another_programs_database_only_that_is_told(isolated: Path) -> None:
 def test_a_server_that_does_not_answer_is_told_once() -> None:
     pytest.importorskip("redis")
     result = invoke("doctor", "--backend", "redis://127.0.0.1:1/0")
-    assert result.stdout.count("127.0.0.1:1") == 1
+    assert result.stdout.count("redis://127.0.0.1:1") == 1
 
 
 def test_entries_from_the_future_tell_of_a_wrong_clock(isolated: Path) -> None:
