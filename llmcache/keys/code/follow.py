@@ -93,6 +93,9 @@ class Follower:
             if self.is_state(layer):
                 called = f"decorator {qualified(type(layer))}"
                 self.live(self.values.live(called, layer, ("__call__",)))
+            around = function_of(getattr(layer, "_self_wrapper", None))  # of a proxy of wrapt
+            if around is not None and self.project.wrote(around):
+                self.function(around, f"decorator {qualified(around)}")
             if type(layer) is types.FunctionType and self.project.wrote(layer):
                 innermost = layer.__dict__.get("__wrapped__") is None
                 module = shown_module(layer.__globals__.get("__name__"))

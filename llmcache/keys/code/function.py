@@ -41,7 +41,11 @@ def layers(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = inspect.getattr_static(current, "__wrapped__", None) or wrapped_of(current)
+        held = inspect.getattr_static(current, "__wrapped__", None)
+        is_slot = isinstance(
+            held, types.GetSetDescriptorType | types.MemberDescriptorType | property
+        )
+        current = wrapped_of(current) if held is None or is_slot else held
 
 
 def wrapped_of(value: Any) -> Any:
