@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.key import FunctionKeys
 
 
@@ -56,3 +57,15 @@ def test_an_argument_that_asks_changes_the_keys_of_its_own_calls_alone() -> None
     assert asked[0] != asked[1]
     assert keys.digest((dumps_all, Doc()), {}) == before
     assert keys.digest((dumps_all, Doc(a=1)), {}) == before
+
+
+def test_a_key_of_a_dict_that_may_be_a_token_is_not_shown_in_errors() -> None:
+    with pytest.raises(UncacheableArgumentError) as raised:
+        FunctionKeys(dumps_all).digest(({"sk_live_4f9a8c7b6d5e": object()},), {})
+    assert raised.value.path == "doc[...]"
+    assert "sk_live" not in str(raised.value)
+
+
+def test_a_lambda_among_arguments_has_a_name_in_the_parts() -> None:
+    parts = FunctionKeys(applies).key((lambda doc: doc, Doc()), {}).parts
+    assert not [name for name in parts if name.rstrip() == "helper"]

@@ -235,7 +235,7 @@ class Follower:
             self.count(f"name {foreign_name(function)}", named(function))
             return
         nameless = called and function.__name__ == "<lambda>"
-        label = f"helper {called.partition(' ')[2] if nameless else qualified(function)}"
+        label = f"helper {(nameless and called.partition(' ')[2]) or qualified(function)}"
         self.layered(value, label, own=False)
         self.function(function, label)
         registry = getattr(value, "registry", None)

@@ -42,6 +42,8 @@ __all__ = [
 
 DEPTH_LIMIT = 200
 LONGEST_KEY_SHOWN = 40
+SHORTEST_SECRET = 16
+"""From this length on, a key with digits in it may be a token."""
 STEPS_SHOWN = 12
 
 size: Callable[..., bytes] = Struct(">Q").pack
@@ -217,10 +219,12 @@ def step(parent: Any, child: object) -> str:
 
 
 def shown(key: object) -> str:
-    if type(key) is int or (
-        type(key) is str and key.isidentifier() and len(key) <= LONGEST_KEY_SHOWN
-    ):
+    """A key as it is shown in errors; what may itself be a secret is not."""
+    if type(key) is int:
         return repr(key)
+    if type(key) is str and key.isidentifier() and len(key) <= LONGEST_KEY_SHOWN:
+        secret = len(key) >= SHORTEST_SECRET and any(map(str.isdigit, key))
+        return "..." if secret else repr(key)
     return "..."
 
 
