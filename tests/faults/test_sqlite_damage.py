@@ -197,7 +197,7 @@ def test_another_programs_file_is_left_alone_however_it_looks(
     tmp_path: Path, work: ModuleType, tally: Any, damage: str
 ) -> None:
     """In a directory that llmcache did not make, under a name of the user's."""
-    path = tmp_path / "theirs.db"
+    path = tmp_path / "theirs.data"
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("CREATE TABLE customers (name)")
     path.write_bytes(GARBAGE[damage](path.read_bytes()))
@@ -209,6 +209,19 @@ def test_another_programs_file_is_left_alone_however_it_looks(
         tally.survived += 1
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"noise" * 10_000, bytes(4096)])
+def test_what_is_called_a_database_and_is_none_is_set_aside(
+    tmp_path: Path, work: ModuleType, tally: Any, content: bytes
+) -> None:
+    path = tmp_path / "answers.db"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with SQLiteBackend(path) as backend, pytest.warns(BackendWarning, match="set aside"):
+        use(backend, work, tally)
+    (aside,) = tmp_path.glob("answers.db.corrupt-*")
+    assert aside.read_bytes() == content
 
 
 def test_a_newer_format_is_left_alone(path: Path, work: ModuleType, tally: Any) -> None:

@@ -41,6 +41,9 @@ ID = slice(68, 72)
 OWN_NAME = "llmcache.db"
 """That of the default file."""
 
+DATABASES = {".db", ".sqlite", ".sqlite3"}
+"""What files are called that are to be databases: one that is none is a damaged one."""
+
 Identity = tuple[int, int]
 """Device and inode: which file a path leads to."""
 
@@ -137,8 +140,10 @@ class StoreFile:
         Raises:
             NotOursError: It may be anybody's.
         """
+        head = self.head()
         if not (
-            self.head()[ID] == APPLICATION_ID.to_bytes(4, "big")
+            head[ID] == APPLICATION_ID.to_bytes(4, "big")
+            or (self.path.suffix.lower() in DATABASES and not head.startswith(MAGIC))
             or self.path.name == OWN_NAME
             or self.identity() in self.known
             or is_marked(self.directory)
