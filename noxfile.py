@@ -193,7 +193,7 @@ def extras(session: nox.Session, extra: str) -> None:
 
 def install_lowest(session: nox.Session, *extra: str) -> None:
     """Install the wheel and the oldest that it allows; asked for the wheel, uv takes new ones."""
-    found = Path(session.create_tmp()) / "lowest.txt"
+    found = Path(session.virtualenv.location) / "lowest.txt"
     chosen = ["--resolution", "lowest-direct", *extra, "--output-file", str(found)]
     session.install("uv")
     session.run("uv", "pip", "compile", "-q", "--upgrade", "pyproject.toml", *chosen, silent=True)

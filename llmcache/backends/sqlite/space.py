@@ -39,6 +39,7 @@ LARGEST_WRITE = 16
 """Pages of the log that one write may take beside its value."""
 FILE_PART = 0.93
 TOLERATED = 1.1
+LARGEST_FILE = 1 << 48
 LOG_PART = 0.04
 SMALLEST_FILE = 24
 SMALLEST_LOG = 8
@@ -58,16 +59,21 @@ class Bounds:
     entries: int | None = None
 
     @property
+    def size(self) -> int:
+        """The bound, or what no file of SQLite reaches."""
+        return min(self.bytes, LARGEST_FILE)
+
+    @property
     def pages(self) -> int:
         """Pages of the database in use; an empty one has some fifteen."""
         others = SHARED_MEMORY + LARGEST_WRITE + 2 * self.log_pages
-        small = int(self.bytes * TOLERATED) // PAGE - others
-        return max(SMALLEST_FILE, min(int(self.bytes * FILE_PART) // PAGE, small))
+        small = int(self.size * TOLERATED) // PAGE - others
+        return max(SMALLEST_FILE, min(int(self.size * FILE_PART) // PAGE, small))
 
     @property
     def log_pages(self) -> int:
         """Pages of the log at which it is written back."""
-        return max(SMALLEST_LOG, min(LARGEST_LOG, int(self.bytes * LOG_PART) // PAGE))
+        return max(SMALLEST_LOG, min(LARGEST_LOG, int(self.size * LOG_PART) // PAGE))
 
     @property
     def rows_at_once(self) -> int:
