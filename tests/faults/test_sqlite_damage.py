@@ -224,6 +224,21 @@ def test_what_is_called_a_database_and_is_none_is_set_aside(
     assert aside.read_bytes() == content
 
 
+def test_a_store_is_opened_by_nobody_but_sqlite(
+    path: Path, work: ModuleType, tally: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To close another descriptor of the file would take back the locks that SQLite has on it."""
+    opened = Path.open
+
+    def watched(file: Path, *args: Any, **options: Any) -> Any:
+        assert file != path
+        return opened(file, *args, **options)
+
+    monkeypatch.setattr(Path, "open", watched)
+    with SQLiteBackend(path) as backend:
+        use(backend, work, tally, whole=True)
+
+
 def test_a_newer_format_is_left_alone(path: Path, work: ModuleType, tally: Any) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA user_version = 99")

@@ -38,6 +38,9 @@ MAGIC = b"SQLite format 3\0"
 ID = slice(68, 72)
 """Where a header holds the application id."""
 
+SMALLEST_DATABASE = 512
+"""Bytes: the smallest page of SQLite. What is larger SQLite itself tells from a database."""
+
 OWN_NAME = "llmcache.db"
 """That of the default file."""
 
@@ -106,8 +109,9 @@ class StoreFile:
         if sys.platform != "win32":
             check_directory(self.directory)
         self.make()
-        head = self.head()
-        if head and not head.startswith(MAGIC):
+        # Never read where a database may be: closing a file takes back the locks that SQLite has
+        # on it in this process, and others would then write to it as if nobody had it open.
+        if 0 < size_of(self.path) < SMALLEST_DATABASE and not self.head().startswith(MAGIC):
             self.check_ours()
 
     def make(self) -> None:
@@ -127,12 +131,19 @@ class StoreFile:
             private(descriptor)
 
     def head(self) -> bytes:
-        """How the file begins; empty where it cannot be read, which opening it will tell."""
+        """How the file begins; empty where it cannot be read. Only of what no connection is on."""
         try:
             with self.path.open("rb") as file:
                 return file.read(ID.stop)
         except OSError:
             return b""
+
+    def looks_damaged(self) -> bool:
+        """Whether it says to be a store, or is called a database and does not begin like one."""
+        head = self.head()
+        return head[ID] == APPLICATION_ID.to_bytes(4, "big") or (
+            self.path.suffix.lower() in DATABASES and not head.startswith(MAGIC)
+        )
 
     def check_ours(self) -> None:
         """Leave a file alone that nothing says to have been a store.
@@ -140,13 +151,11 @@ class StoreFile:
         Raises:
             NotOursError: It may be anybody's.
         """
-        head = self.head()
         if not (
-            head[ID] == APPLICATION_ID.to_bytes(4, "big")
-            or (self.path.suffix.lower() in DATABASES and not head.startswith(MAGIC))
+            self.identity() in self.known
             or self.path.name == OWN_NAME
-            or self.identity() in self.known
             or is_marked(self.directory)
+            or self.looks_damaged()
         ):
             raise NotOursError(f"{self.path} is not an llmcache store: choose another path.")
 

@@ -213,7 +213,8 @@ class Sessions:
             BackendError: It cannot be set aside.
         """
         if self.set_aside >= MOST_SET_ASIDE or self.store.looking:
-            raise as_backend_error(failure, self.description, operation) from failure
+            seen = self.as_looked_at(failure)
+            raise as_backend_error(seen, self.description, operation) from failure
         try:
             with fork.entrance, self.store.locked(alone=True):
                 here = self.store.identity()
@@ -234,6 +235,15 @@ class Sessions:
             f" llmcache export --backend sqlite:///{target} writes what can still be read of it"
         )
         return True
+
+    def as_looked_at(self, failure: BaseException) -> BaseException:
+        """The damage, or to who only looks that the file never was a store."""
+        if self.store.looking:
+            try:
+                self.store.check_ours()
+            except NotOursError as error:
+                return error
+        return failure
 
     def warn(self, text: str) -> None:
         """Say it once."""
