@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from llmcache import RedisBackend, cached_structured
+from llmcache import RedisBackend, cached_structured, record
 from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendWarning
+from llmcache.events import BackendFailure
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.redis import RedisServer, program_or_skip, running_sentinels, server_or_skip
 
@@ -183,8 +185,11 @@ def test_who_is_not_let_in_asks_once_and_then_says_why_without_asking(
         ask = Asked(backend, mode)
         with pytest.warns(BackendWarning, match=says):
             assert ask("question")
-        with pytest.warns(BackendWarning, match=f"{says}.*; asked again in"):
+        with record() as events:
             assert Asked(backend, mode)("question")
+        told = [event.error for event in events if isinstance(event, BackendFailure)]
+        assert told
+        assert all(re.search(f"{says}.*; asked again in", each) for each in told), told
 
 
 def asked_until_kept(ask: Asked, clock: ManualClock) -> None:

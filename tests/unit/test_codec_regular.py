@@ -231,6 +231,8 @@ def full_account(value: Any) -> Any:
         return type(value), [full_account(part) for part in value]
     if isinstance(value, dict):
         return {name: full_account(part) for name, part in value.items()}
+    if isinstance(value, set | frozenset):
+        return type(value), sorted(map(repr, value))
     return type(value), repr(value)
 
 
