@@ -16,7 +16,7 @@ from llmcache.cli.records import write_entry, write_shared
 __all__ = ["Salvaged", "is_damaged", "salvaged"]
 
 WALKS = tuple(
-    f"SELECT id FROM entry {way} {order}"  # noqa: S608 - of these words only
+    f"SELECT id FROM entry {way} {order}"  # noqa: S608 - of these words only  # nosec B608
     for way in ("INDEXED BY entry_hash ORDER BY hash", "NOT INDEXED ORDER BY id")
     for order in ("ASC", "DESC")
 )

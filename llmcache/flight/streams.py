@@ -92,6 +92,19 @@ class Running:
         self.node: Flight[Any] = Flight(key, None)
         self.readers: int = 0
 
+    def enter(self) -> None:
+        """One reader more."""
+        self.readers += 1
+
+    def left_early(self) -> bool:
+        """One reader less; whether it was the last and left early, so that no more will come."""
+        self.readers -= 1
+        if self.readers or self.items.ended:
+            return False
+        self.items.broken = True
+        self.over()
+        return True
+
     def over(self) -> None:
         """No more will come."""
         self.items.ended = True
@@ -119,7 +132,7 @@ class SharedStream(Running):
             with self.count:
                 if self.items.broken or not sound:
                     raise Gone(0)
-                self.readers += 1
+                self.enter()
             position = 0
             try:
                 while self.ready(position):
@@ -130,11 +143,7 @@ class SharedStream(Running):
                 self.leave()
 
     def ready(self, position: int) -> bool:
-        """Whether there is an item at `position`, pulled now if need be; False at the end.
-
-        Raises:
-            BaseException: See `Items.says_end`.
-        """
+        """Whether there is an item at `position`, pulled now if need be; raises as `says_end`."""
         while position >= len(self.items) and not self.items.ended:
             with self.live.flights.waiting(self.node, running_loop()) as sound:
                 if not sound:
@@ -173,11 +182,8 @@ class SharedStream(Running):
     def leave(self) -> None:
         """A reader has ended; the last one who does so early closes the source."""
         with self.count:
-            self.readers -= 1
-            if self.readers or self.items.ended:
+            if not self.left_early():
                 return
-            self.items.broken = True
-            self.over()
         close = getattr(self.source, "close", None)
         if close is not None:
             close()
@@ -209,7 +215,7 @@ class AsyncSharedStream(Running):
             if self.items.broken or self.elsewhere or not sound:
                 raise Gone(0)
             self.node.loop = running_loop()
-            self.readers += 1
+            self.enter()
             position = 0
             try:
                 while await self.ready(position):
@@ -275,11 +281,8 @@ class AsyncSharedStream(Running):
 
     async def leave(self) -> None:
         """As `SharedStream.leave`, async."""
-        self.readers -= 1
-        if self.readers or self.items.ended:
+        if not self.left_early():
             return
-        self.items.broken = True
-        self.over()
         if self.pump is None:
             await self.close_source()
         else:

@@ -20,7 +20,7 @@ from llmcache.keys.secrets import is_secret_name
 
 __all__ = ["Names"]
 
-BY_TEXT = {
+BY_TEXT: dict[tuple[str, ...], str] = {
     ("globals",): "globals()",
     ("eval",): "eval()",
     ("exec",): "exec()",
