@@ -217,11 +217,16 @@ def test_a_failover_by_sentinels_costs_no_call_and_caching_goes_on_at_the_new_ma
         ):
             pass
         clock = ManualClock()
-        with known.master_for("main") as client:
+        with contextlib.ExitStack() as stack:
+            for each in known.sentinels:
+                stack.callback(each.close)
+            client = stack.enter_context(known.master_for("main"))
             backend = RedisBackend(client, clock=clock)
             assert backend.description == "sentinel://main?prefix=llmcache"
             ask = Asked(backend, mode)
             assert [ask("before"), ask("before")] == [True, False]
+            while replica.say("DBSIZE") != master.say("DBSIZE"):
+                pass
             master.kill()
             with pytest.warns(BackendWarning) as told:
                 asked_until_kept(ask, clock)

@@ -24,7 +24,9 @@ import openai.types.chat
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from llmcache.codecs import Framing, ResultCodec, Unreadable
+from llmcache.codecs import Framing, ResultCodec, SeenTypes, Unreadable
+from llmcache.codecs.catalogue import Catalogue
+from llmcache.codecs.proof import Proof
 
 KEY = b"k" * 64
 MUTATIONS = 10_000
@@ -163,7 +165,7 @@ def test_ten_thousand_damaged_entries_are_each_a_miss_or_the_right_value() -> No
         except Unreadable:
             misses += 1
         else:
-            assert (found, repr(found)) == (value, repr(value))
+            Proof(Catalogue(Any, (Invoice, Line, Page, Unit), SeenTypes())).same(value, found)
     assert misses > MUTATIONS * 0.9
     for framing, entry, value in ENTRIES:
         assert loaded(framing, entry) == value
