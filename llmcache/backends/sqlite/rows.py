@@ -27,12 +27,12 @@ LATEST = 9e9
 
 WRITE = """INSERT INTO entry
     (id, hash, scope, ends, used, hits, checksum, key, about, parts, value) VALUES (
-    (SELECT CASE WHEN ?1 > newest - 1000000 THEN max(?1, newest + 1)
-        ELSE (WITH RECURSIVE free (id) AS (SELECT ?1 + abs(random() % 1000000) UNION ALL
+    (SELECT CASE WHEN ? > newest - 1000000 THEN max(?, newest + 1)
+        ELSE (WITH RECURSIVE free (id) AS (SELECT ? + abs(random() % 1000000) UNION ALL
             SELECT id + 1 FROM free WHERE EXISTS (SELECT 1 FROM entry WHERE entry.id = free.id))
             SELECT max(id) FROM free) END
         FROM (SELECT coalesce(max(id), 0) AS newest FROM entry)),
-    ?2, ?3, ?4, NULL, 0, ?5, ?6, ?7, ?8, ?9)"""
+    ?, ?, ?, NULL, 0, ?, ?, ?, ?, ?)"""
 """Those that are made now go to the end, in the order of storing; one that is older, as when it
 comes out of an export, to a free place within its second."""
 
@@ -70,8 +70,11 @@ def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> bool:
     """Store or replace one entry, by one statement; whether it took the place of a young one."""
     value, scope, created, expires, stale_until, parts, *origin = entry
     about = to_json([scope.namespace, scope.function, created, expires, stale_until, *origin])
+    made = int(min(LATEST, max(0.0, created)) * 1e6)
     row = (
-        int(min(LATEST, max(0.0, created)) * 1e6),
+        made,
+        made,
+        made,
         hash_of(key),
         scope_number(scope),
         expires if stale_until is None else stale_until,
