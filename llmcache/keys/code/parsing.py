@@ -5,36 +5,25 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from llmcache.keys.clients import is_client
-from llmcache.keys.code.chains import Chain
+from llmcache.keys.code import members
 from llmcache.keys.code.classes import found_in
 from llmcache.keys.code.kinds import call_of, foreign_name, function_of, is_frozen, named, qualified
 from llmcache.keys.code.members import Members
-from llmcache.keys.code.pieces import Live, Reading, Values, content
-from llmcache.keys.project import Project
+from llmcache.keys.code.pieces import Live, content
 
 __all__ = ["follow_validator"]
 
 
-class Walk(Protocol):
-    """What is asked of the walk that meets a validator."""
+class Walk(members.Walk, Protocol):
+    """What is asked of the walk that meets a validator, besides what its class asks."""
 
-    project: Project
-    values: Values
-    reading: Reading
-    subject: type | None
-    parsing: bool
     members: Members
 
-    def function(self, function: types.FunctionType, label: str, *, own: bool = False) -> None: ...
     def live(self, live: Live) -> None: ...
     def method(self, label: str, value: types.MethodType) -> None: ...
-    def partial(self, label: str, value: Any) -> None: ...
-    def value(self, label: str, value: Any, rest: Chain) -> None: ...
-    def watch(self, namespace: Mapping[str, Any], name: str) -> object: ...
 
 
 def follow_validator(walk: Walk, validator: Any, kind: type | None) -> bytes:
