@@ -93,9 +93,11 @@ class Lines:
 
     def give(self, line: Any, *, whole: bool) -> None:
         """Take a connection back; one in the middle of an exchange opens anew when next used."""
-        if self.closed or not whole:
+        if not whole:
             line.disconnect()
         self.idle.put(line)
+        if self.closed:
+            self.close()
 
     def close(self) -> None:
         """Close what nobody uses now, and the others as soon as they are given back."""

@@ -23,7 +23,7 @@ from llmcache.keys.code.pieces import BY_BODY, Reading, Values
 from llmcache.keys.project import Project
 from llmcache.keys.shapes import is_hook
 
-__all__ = ["Members", "Walk"]
+__all__ = ["Members"]
 
 NAMES_OF_CLASSES = frozenset({"__name__", "__qualname__", "__module__"})
 
