@@ -1,9 +1,10 @@
 """What is kept for people beside the parts of a key, under names of its own, and in no key.
 
 Short previews of a call's arguments, only where `previews` asks for them: text and numbers are
-shown, of all else the type; what is secret by its name is not, nor are the user and password of a
-URL, the values of its options that are secret by name, and what begins as the API keys of known
-services do. And what the function reads and no key can see, once for all its calls.
+shown, of all else the type. What is secret by its name is not shown, be it an argument or named
+within the text; nor are the user, the password and the options of a URL, what follows `Bearer`,
+and what begins as the API keys of known services do. And what the function reads and no key can
+see, once for all its calls.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from llmcache.backends.address import masked
 from llmcache.keys.explain import PREVIEW, UNKEYED, decoded
-from llmcache.keys.secrets import is_secret_name
+from llmcache.keys.secrets import NAME_ENDINGS, is_secret_name
 
 __all__ = ["kept_previews", "kept_unkeyed", "previews", "unkeyed_beside"]
 
@@ -20,8 +22,13 @@ SHOWN = 80
 LOOKED_AT = 1000
 """Characters that are looked through: more than are shown, so that no secret is cut in two."""
 
-CREDENTIALS = re.compile(r"://[^\s/@?#]+@")
-OPTION = re.compile(r"(([\w-]+)=)[^\s&;#]+")
+URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
+NAMED = re.compile(
+    rf"""(?<![\w-])([\w-]*{NAME_ENDINGS}|authorization)(["'\]\\]*\s*[:=]\s*)"""
+    r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:(?:Bearer|Basic)\s+)?[^\s,;&}]+)""",
+    re.IGNORECASE | re.DOTALL,
+)
+BEARER = re.compile(r"\b(Bearer\s+)[^\s,;\"'}]+", re.IGNORECASE)
 API_KEY = re.compile(
     r"\b(?:sk-|pk-|rk_|sk_|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|hf_|gsk_|eyJ)[\w.-]{8,}"
 )
@@ -46,10 +53,8 @@ def shown(value: object) -> str:
 
 def without_secrets(text: str) -> str:
     """The text with `***` in place of what looks like a secret; a guess, made for people's eyes."""
-    text = CREDENTIALS.sub("://***@", text)
-    text = OPTION.sub(
-        lambda found: f"{found[1]}***" if is_secret_name(found[2]) else found[0], text
-    )
+    text = URL.sub(lambda found: masked(found[0]), text)
+    text = BEARER.sub(r"\1***", NAMED.sub(r"\1\2***", text))
     return API_KEY.sub("***", text)
 
 

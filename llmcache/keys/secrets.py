@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_secret_name"]
+__all__ = ["NAME_ENDINGS", "is_secret_name"]
 
-SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)\Z", re.IGNORECASE)
+NAME_ENDINGS = "(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)"
+"""The ends of such names, as a pattern for any case of letters."""
+
+SECRET_NAME = re.compile(rf"{NAME_ENDINGS}\Z", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:
