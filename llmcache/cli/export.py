@@ -59,13 +59,13 @@ def export_(file: Path, backend: str | None, wanted: Filter) -> None:
 def damaged_file(store: Backend) -> Path | None:
     """The file of a store, where it is damaged and ours."""
     from llmcache.cli.health_of_files import look_at_owner  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.salvage import is_damaged  # noqa: PLC0415 - as above
+    from llmcache.cli.integrity import Damaged, integrity  # noqa: PLC0415 - as above
     from llmcache.cli.stores import absence, file_of  # noqa: PLC0415 - as above
 
     file = None if absence(store) else file_of(store)
-    if file is None or look_at_owner(file) is not None or not is_damaged(file):
+    if file is None or look_at_owner(file) is not None:
         return None
-    return file
+    return file if isinstance(integrity(file), Damaged) else None
 
 
 def salvage(damaged: Path, file: Path, wanted: Filter) -> None:

@@ -13,15 +13,15 @@ from pathlib import Path
 from llmcache.backends.sqlite.connection import examine
 from llmcache.backends.sqlite.failures import NotOursError
 from llmcache.backends.sqlite.file import MAGIC, StoreFile
+from llmcache.backends.sqlite.mounts import network_filesystem
 from llmcache.cli.amounts import in_size
 from llmcache.cli.findings import Finding, fine, hint, problem
+from llmcache.cli.integrity import Damaged, Unknown, Whole, connect, integrity
 
-__all__ = ["look_at_file", "network_system"]
+__all__ = ["look_at_file", "look_at_owner"]
 
 OTHERS = 0o077
 SCARCE = 100_000_000
-NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre")
-MOUNTS = Path("/proc/mounts")
 
 
 def look_at_file(file: Path, bound: int | None) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def look_at_file(file: Path, bound: int | None) -> Iterator[Finding]:
         return
     yield from look_at_permissions(file)
     yield from look_at_size(file, bound)
-    yield from look_at_integrity(file)
+    yield look_at_integrity(file)
 
 
 def nearest(file: Path) -> Path:
@@ -68,12 +68,6 @@ def look_at_owner(file: Path) -> Finding | None:
     return None
 
 
-def connect(file: Path) -> sqlite3.Connection:
-    """A connection that reads and, where nobody has the file open, makes no file beside it."""
-    alone = "" if StoreFile(file).side("-wal").exists() else "&immutable=1"
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro{alone}", uri=True)
-
-
 def look_at_room(file: Path) -> Iterator[Finding]:
     """Free space, and what kind of file system it is."""
     directory = nearest(file)
@@ -82,22 +76,10 @@ def look_at_room(file: Path) -> Iterator[Finding]:
         yield problem("disk", f"Only {in_size(free)} are free at {directory}.")
     else:
         yield fine("disk", f"{in_size(free)} are free at {directory}.")
-    kind = network_system(directory, MOUNTS)
+    kind = network_filesystem(directory.resolve())
     if kind is not None:
         text = f"{directory} is on {kind}: SQLite's log is not safe there. Use a local directory"
         yield problem("file system", f"{text} (LLMCACHE_DIR), or Redis.")
-
-
-def network_system(directory: Path, mounts: Path) -> str | None:
-    """The kind of network file system that a directory is on; None: none, or not known."""
-    try:
-        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
-    except OSError:
-        return None
-    above = {str(each) for each in (directory.resolve(), *directory.resolve().parents)}
-    found = [(line[1], line[2]) for line in lines if line[1].replace("\\040", " ") in above]
-    _, kind = max(found, key=lambda each: len(each[0]), default=("", ""))
-    return kind if kind.startswith(NETWORK) else None
 
 
 def look_at_permissions(file: Path) -> Iterator[Finding]:
@@ -133,25 +115,13 @@ def look_at_size(file: Path, bound: int | None) -> Iterator[Finding]:
         yield fine("size", f"{text}.")
 
 
-def look_at_integrity(file: Path) -> Iterator[Finding]:
+def look_at_integrity(file: Path) -> Finding:
     """Whether SQLite finds the file whole."""
-    try:
-        with contextlib.closing(connect(file)) as raw:
-            (told,) = raw.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        yield unread(file, error)
-        return
-    if told == "ok":
-        yield fine("integrity", f"{file} is whole.")
-    else:
-        yield problem("integrity", f"{file} is damaged ({told}); {SET_ASIDE}")
-
-
-SET_ASIDE = "its next use sets it aside as .corrupt-<time> and begins a new one."
-
-
-def unread(file: Path, error: sqlite3.Error) -> Finding:
-    """A file that could not be read: busy, or no database of ours."""
-    if isinstance(error, sqlite3.OperationalError):
-        return hint("integrity", f"{file} could not be checked now: {error}.")
-    return problem("integrity", f"{file} is damaged ({error}); {SET_ASIDE}")
+    match integrity(file):
+        case Whole():
+            return fine("integrity", f"{file} is whole.")
+        case Unknown(why):
+            return hint("integrity", f"{file} could not be checked now: {why}.")
+        case Damaged(why):
+            aside = "its next use sets it aside as .corrupt-<time> and begins a new one."
+            return problem("integrity", f"{file} is damaged ({why}); {aside}")

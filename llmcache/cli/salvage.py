@@ -10,10 +10,10 @@ from typing import Any
 
 from llmcache.backends.base import Entry
 from llmcache.backends.sqlite.rows import find_entry
-from llmcache.cli.health_of_files import connect
+from llmcache.cli.integrity import connect
 from llmcache.cli.records import write_entry, write_shared
 
-__all__ = ["Salvaged", "is_damaged", "salvaged"]
+__all__ = ["Salvaged", "salvaged"]
 
 WALKS = tuple(
     f"SELECT id FROM entry {way} {order}"  # noqa: S608 - of these words only  # nosec B608
@@ -36,17 +36,6 @@ class Salvaged:
 
     read = 0
     lost = 0
-
-
-def is_damaged(file: Path) -> bool:
-    """Whether SQLite finds it damaged; False for a file that could not be looked at now."""
-    try:
-        with contextlib.closing(connect(file)) as raw:
-            return bool(raw.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
-    except sqlite3.OperationalError:
-        return False
-    except sqlite3.DatabaseError:
-        return True
 
 
 def salvaged(file: Path, now: float, told: Salvaged) -> Iterator[str]:

@@ -16,7 +16,6 @@ from llmcache import SQLiteBackend, cached_structured
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.cli import llmcache
-from llmcache.cli.health_of_files import network_system
 from llmcache.cli.health_of_use import never_repeated
 from llmcache.cli.prices import costs
 from llmcache.errors import ConfigurationError
@@ -207,16 +206,22 @@ def test_a_second_owner_of_the_package_is_a_problem(monkeypatch: pytest.MonkeyPa
     assert doctor()["package"] == {"problem"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "found"), [("nfs4", "nfs4"), ("ext4", None), ("fuse.sshfs", "fuse.sshfs")]
-)
-def test_a_network_file_system_is_told_by_the_innermost_mount(
-    tmp_path: Path, kind: str, found: str | None
+def test_a_network_file_system_is_told_as_the_store_tells_it(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"d / ext4 rw 0 0\nd {tmp_path.resolve()} {kind} rw 0 0\n")
-    assert network_system(tmp_path / "x", mounts) == found
-    assert network_system(tmp_path, tmp_path / "none") is None
+    (isolated / "link").symlink_to(isolated / "far", target_is_directory=True)
+    (isolated / "far").mkdir()
+    kinds = {(isolated / "far").resolve(): "fuse.s3fs"}
+    monkeypatch.setattr("llmcache.cli.health_of_files.network_filesystem", kinds.get)
+    assert doctor("--backend", f"sqlite:///{isolated}/link/a.db")["file system"] == {"problem"}
+    assert "file system" not in doctor("--backend", f"sqlite:///{isolated}/a.db")
+
+
+def test_a_file_that_cannot_be_looked_at_now_is_a_hint(url: str, isolated: Path) -> None:
+    with closing(sqlite3.connect(isolated / "llmcache.db")) as raw:
+        raw.execute("PRAGMA locking_mode = EXCLUSIVE")
+        raw.execute("BEGIN EXCLUSIVE")
+        assert doctor("--backend", url)["integrity"] == {"hint"}
 
 
 def test_the_one_argument_that_never_repeats_is_named() -> None:
