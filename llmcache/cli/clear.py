@@ -38,7 +38,7 @@ def clear(  # noqa: PLR0913 - one parameter an option
 
     It wants a filter or --all, and --yes where nobody can be asked.
     """
-    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import absence, opened
 
     refuse_unclear(wanted, everything=everything, sure=dry_run or yes)
     with opened(backend, to_write=not dry_run) as store:
@@ -76,7 +76,7 @@ def refuse_unclear(wanted: Filter, *, everything: bool, sure: bool) -> None:
 
 def counted(store: Backend, wanted: Filter) -> Counter[Scope]:
     """How many entries are meant, by function."""
-    from llmcache.cli.stores import lines_of  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.stores import lines_of
 
     return Counter(listed.entry.scope for listed in lines_of(store, wanted))
 
@@ -95,9 +95,9 @@ def name_of(scope: Scope) -> str:
 
 def forget(store: Backend, wanted: Filter, doomed: Counter[Scope]) -> int:
     """Remove them; whole functions in one step each. How many there were."""
-    from llmcache.backends.base import Epochs, able  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import lines_of  # noqa: PLC0415 - as above
+    from llmcache.backends.base import Epochs, able
+    from llmcache.cli.progress import progress
+    from llmcache.cli.stores import lines_of
 
     epochs = able(store, Epochs)
     if epochs is not None and wanted.whole_scopes:

@@ -15,7 +15,7 @@ __all__ = ["config"]
 @json_option
 def config(backend: str | None, *, as_json: bool) -> None:
     """Print each setting in effect, and where it comes from; secrets are masked."""
-    from llmcache.cli.effective import effective  # noqa: PLC0415 - as above
+    from llmcache.cli.effective import effective
 
     found = effective(backend)
     if as_json:

@@ -48,7 +48,7 @@ def demo(  # noqa: PLR0913 - one parameter an option
     Without --provider, a provider on this machine answers: no key, no network. Exit code 1 where
     the second pass still made requests.
     """
-    from llmcache import configure  # noqa: PLC0415 - not for `--help`
+    from llmcache import configure
 
     if backend is not None:
         configure(backend=backend)
@@ -60,15 +60,15 @@ def demo(  # noqa: PLR0913 - one parameter an option
 
 def demonstrated(provider: ProviderName, model: str | None, *, fresh: bool) -> Demonstration:
     """Run it, with progress on a terminal."""
-    from llmcache.demo.documents import documents  # noqa: PLC0415 - not for `--help`
-    from llmcache.demo.source import open_source, provider_errors  # noqa: PLC0415 - as above
+    from llmcache.demo.documents import documents
+    from llmcache.demo.source import open_source, provider_errors
 
     # Else Python prints on the error stream what Instructor logs of each failed attempt.
     logging.getLogger("instructor").addHandler(logging.NullHandler())
     invoices = documents()
     with open_source(provider, model, invoices) as source:
-        from llmcache.demo.extraction import extract_invoice  # noqa: PLC0415 - as above
-        from llmcache.demo.passes import demonstrate  # noqa: PLC0415 - as above
+        from llmcache.demo.extraction import extract_invoice
+        from llmcache.demo.passes import demonstrate
 
         if fresh:
             extract_invoice.cache_clear()
@@ -81,9 +81,9 @@ def demonstrated(provider: ProviderName, model: str | None, *, fresh: bool) -> D
 
 
 def print_facts(shown: Demonstration) -> None:
-    from dataclasses import asdict  # noqa: PLC0415 - as above
+    from dataclasses import asdict
 
-    from llmcache.cli.stores import file_of  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import file_of
 
     file = file_of(shown.backend)
     answers: dict[str, Any] = {
@@ -122,7 +122,7 @@ def print_tables(shown: Demonstration) -> None:
 
 def print_passes(shown: Demonstration) -> None:
     """What was counted, and where the answers are."""
-    from llmcache.cli.stores import file_of  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.stores import file_of
 
     print_table(
         ("pass", "documents", "requests", "hits", "seconds", "tokens spent", "tokens saved"),

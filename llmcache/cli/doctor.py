@@ -35,9 +35,9 @@ def doctor(ctx: click.Context, backend: str | None, *, as_json: bool) -> None:
     Looks at the installation, the store's file or server, and at what was counted. The worst comes
     first. Exit code 1 where a problem was found; hints are none.
     """
-    from dataclasses import asdict  # noqa: PLC0415 - as above
+    from dataclasses import asdict
 
-    from llmcache.cli.examine import examined  # noqa: PLC0415 - as above
+    from llmcache.cli.examine import examined
 
     findings = sorted(examined(backend), key=lambda each: list(COLOURS).index(each.grade))
     if as_json:

@@ -51,11 +51,11 @@ def explain(
 
 def print_last(last: int, backend: str | None, *, as_json: bool) -> None:
     """The last misses, the latest first: the reason, and what differs from what was there."""
-    from dataclasses import asdict  # noqa: PLC0415 - not for `--help`
+    from dataclasses import asdict
 
-    from llmcache.cli.missed import explained  # noqa: PLC0415 - as above
-    from llmcache.cli.reading import misses_of  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.missed import explained
+    from llmcache.cli.reading import misses_of
+    from llmcache.cli.stores import absence, opened
 
     with opened(backend) as store:
         why_nothing = absence(store)
@@ -70,10 +70,10 @@ def print_last(last: int, backend: str | None, *, as_json: bool) -> None:
 
 def print_call(function: str, arguments: str, backend: str | None, *, as_json: bool) -> None:
     """What one call would find."""
-    from dataclasses import asdict  # noqa: PLC0415 - not for `--help`
+    from dataclasses import asdict
 
-    from llmcache import configure  # noqa: PLC0415 - as above
-    from llmcache.backends.sqlite.file import only_looking  # noqa: PLC0415 - as above
+    from llmcache import configure
+    from llmcache.backends.sqlite.file import only_looking
 
     args, kwargs = spelled(arguments)
     cached = named(function)
@@ -101,9 +101,9 @@ def print_call(function: str, arguments: str, backend: str | None, *, as_json: b
 
 def names_as_script(function: str, backend: str | None) -> list[str]:
     """Functions with entries that have this one's name when its module is run as a program."""
-    from llmcache.cli.filters import Filter  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.stores import lines_of, opened  # noqa: PLC0415 - as above
-    from llmcache.errors import BackendError  # noqa: PLC0415 - as above
+    from llmcache.cli.filters import Filter
+    from llmcache.cli.stores import lines_of, opened
+    from llmcache.errors import BackendError
 
     module, _, name = function.partition(".")
     stored: set[str] = set()

@@ -36,9 +36,9 @@ def export_(file: Path, backend: str | None, wanted: Filter) -> None:
     or one that was set aside (`….corrupt-…`), what can still be read is written, without filters;
     the exit code is 1 where something is lost.
     """
-    from llmcache.cli.exporting import lines_out, sorted_keys  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.exporting import lines_out, sorted_keys
+    from llmcache.cli.progress import progress
+    from llmcache.cli.stores import absence, opened
 
     with opened(backend) as store:
         damaged = damaged_file(store)
@@ -58,9 +58,9 @@ def export_(file: Path, backend: str | None, wanted: Filter) -> None:
 
 def damaged_file(store: Backend) -> Path | None:
     """The file of a store, where it is damaged and ours."""
-    from llmcache.cli.health_of_files import look_at_owner  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.integrity import Damaged, integrity  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import absence, file_of  # noqa: PLC0415 - as above
+    from llmcache.cli.health_of_files import look_at_owner
+    from llmcache.cli.integrity import Damaged, integrity
+    from llmcache.cli.stores import absence, file_of
 
     file = None if absence(store) else file_of(store)
     if file is None or look_at_owner(file) is not None:
@@ -74,8 +74,8 @@ def salvage(damaged: Path, file: Path, wanted: Filter) -> None:
     Raises:
         click.ClickException: Something is lost.
     """
-    from llmcache.cli.salvage import Salvaged, salvaged  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import now  # noqa: PLC0415 - as above
+    from llmcache.cli.salvage import Salvaged, salvaged
+    from llmcache.cli.stores import now
 
     if not wanted.empty:
         raise click.ClickException(f"{damaged} is damaged: export what is left without filters.")
@@ -121,10 +121,10 @@ def import_(file: str, backend: str | None, *, as_json: bool) -> None:
     All lines are checked first; where one is bad nothing is stored, and the exit code is 1. What
     the store has in a newer version stays as it is.
     """
-    from llmcache.cli.exporting import bring_in, verify  # noqa: PLC0415 - as above
-    from llmcache.cli.progress import progress  # noqa: PLC0415 - as above
-    from llmcache.cli.records import BadRecord  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import now, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.exporting import bring_in, verify
+    from llmcache.cli.progress import progress
+    from llmcache.cli.records import BadRecord
+    from llmcache.cli.stores import now, opened
 
     with readable(file) as source, opened(backend, to_write=True) as store:
         try:

@@ -36,7 +36,7 @@ HEADINGS = ("key", "function", "model", "age", "ends in", "size", "tokens", "hit
 @json_option
 def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> None:
     """List what is stored, the newest first. A key's first digits are enough for `show`."""
-    from llmcache.cli.stores import absence, lines_of, now, opened  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.stores import absence, lines_of, now, opened
 
     with opened(backend) as store:
         why_nothing = absence(store)
@@ -65,7 +65,7 @@ def none_found(wanted: Filter) -> str:
 
 def print_lines(lines: Iterable[dict[str, Any]]) -> None:
     """One array, a line an entry, however many there are."""
-    import json  # noqa: PLC0415 - not for `--help`
+    import json
 
     before = "["
     for line in lines:
@@ -76,7 +76,7 @@ def print_lines(lines: Iterable[dict[str, Any]]) -> None:
 
 def facts(listed: Listed) -> dict[str, Any]:
     """One entry for JSON; times are ISO 8601, UTC."""
-    from llmcache.cli.amounts import moment  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.amounts import moment
 
     entry = listed.entry
     return {
@@ -98,7 +98,7 @@ def facts(listed: Listed) -> dict[str, Any]:
 
 def print_pages(lines: Iterator[Listed], moment: float) -> int:
     """Tables of up to `PAGE` lines; how many lines in all."""
-    from llmcache.cli.printing import print_table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.printing import print_table
 
     shown = 0
     while page := [row(each, moment) for each in islice(lines, PAGE)]:
@@ -109,7 +109,7 @@ def print_pages(lines: Iterator[Listed], moment: float) -> int:
 
 def row(listed: Listed, moment: float) -> tuple[str, ...]:
     """One entry for people."""
-    from llmcache.cli.amounts import in_size, in_span  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.amounts import in_size, in_span
 
     entry = listed.entry
     tokens = [count for count in (entry.input_tokens, entry.output_tokens) if count is not None]
@@ -128,7 +128,7 @@ def row(listed: Listed, moment: float) -> tuple[str, ...]:
 
 def ended_or_left(expires: Any, moment: float) -> str:
     """How long until an entry ends."""
-    from llmcache.cli.amounts import in_span  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.amounts import in_span
 
     if not isinstance(expires, int | float):
         return "?"

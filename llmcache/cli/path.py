@@ -20,7 +20,7 @@ def path(ctx: click.Context, backend: str | None, *, as_json: bool) -> None:
 
     Exit code 1 where the backend keeps no file.
     """
-    from llmcache.cli.stores import file_of, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import file_of, opened
 
     with opened(backend) as store:
         found, where = file_of(store), store.description

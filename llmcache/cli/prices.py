@@ -62,7 +62,7 @@ def own_prices(table: Path) -> Mapping[str, tuple[Decimal, Decimal]]:
 def public_cost(model: str, sums: Sums) -> Decimal | None:
     """By genai-prices, at the rate of the average call: some models cost more for long prompts."""
     try:
-        from genai_prices import Usage, calc_price  # noqa: PLC0415 - an extra
+        from genai_prices import Usage, calc_price
     except ImportError:
         return None
     calls = max(1, sums.calls)

@@ -71,10 +71,10 @@ def by_rich(
 ) -> bool:
     """Print by rich; False where it is not installed."""
     try:
-        from rich import box  # noqa: PLC0415 - an extra
-        from rich.console import Console  # noqa: PLC0415 - as above
-        from rich.table import Table  # noqa: PLC0415 - as above
-        from rich.text import Text  # noqa: PLC0415 - as above
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
     except ImportError:
         return False
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=headed)

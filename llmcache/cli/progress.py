@@ -34,7 +34,7 @@ def progress(total: int, label: str) -> Iterator[Callable[[], None]]:
 
 def bar(total: int, label: str) -> contextlib.AbstractContextManager[Any]:
     try:
-        from tqdm import tqdm  # type: ignore[import-untyped] # noqa: PLC0415 - an extra
+        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types
     except ImportError:
         return click.progressbar(length=total, label=label, file=sys.stderr, show_eta=False)
     drawn: contextlib.AbstractContextManager[Any] = tqdm(

@@ -18,9 +18,9 @@ def prune(backend: str | None, *, as_json: bool) -> None:
 
     Writing does this too, in small steps. On a server nothing is done: it removes by itself.
     """
-    from llmcache.backends.base import Pruning, Sizing, able  # noqa: PLC0415 - as above
-    from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+    from llmcache.backends.base import Pruning, Sizing, able
+    from llmcache.cli.amounts import in_size
+    from llmcache.cli.stores import absence, opened
 
     with opened(backend, to_write=True) as store:
         why_nothing = absence(store)

@@ -31,7 +31,7 @@ def report(file: Path, since: float | None, prices: Path | None, backend: str | 
     It holds names of functions and models and sums, no question and no answer. `-` is the
     standard output.
     """
-    from llmcache.cli.page import page  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.page import page
 
     made = page(gathered(since, prices, backend))
     if str(file) == "-":
@@ -46,13 +46,13 @@ def report(file: Path, since: float | None, prices: Path | None, backend: str | 
 
 def gathered(since: float | None, prices: Path | None, backend: str | None) -> Report:
     """All that the page tells."""
-    from llmcache.cli.amounts import moment  # noqa: PLC0415 - not for `--help`
-    from llmcache.cli.figures import by, reasons, total  # noqa: PLC0415 - as above
-    from llmcache.cli.holdings import holdings  # noqa: PLC0415 - as above
-    from llmcache.cli.page import Report  # noqa: PLC0415 - as above
-    from llmcache.cli.prices import costs  # noqa: PLC0415 - as above
-    from llmcache.cli.reading import counts_of  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import now, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.amounts import moment
+    from llmcache.cli.figures import by, reasons, total
+    from llmcache.cli.holdings import holdings
+    from llmcache.cli.page import Report
+    from llmcache.cli.prices import costs
+    from llmcache.cli.reading import counts_of
+    from llmcache.cli.stores import now, opened
 
     cost = costs(prices)
     with opened(backend) as store:

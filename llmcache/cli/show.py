@@ -31,7 +31,7 @@ def show(ctx: click.Context, key: str, backend: str | None, *, as_json: bool) ->
     KEY is what `ls` lists, or its first digits. Exit code 1 where no entry, or more than one,
     begins like that, and where the answer cannot be read.
     """
-    from llmcache.cli.stores import opened  # noqa: PLC0415 - as above
+    from llmcache.cli.stores import opened
 
     with opened(backend) as store:
         told = described(store, found(store, key.lower()))
@@ -49,7 +49,7 @@ def found(store: Backend, start: str) -> Listed:
     Raises:
         click.ClickException: None does, or several do.
     """
-    from llmcache.cli.stores import absence, lines_of  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.stores import absence, lines_of
 
     matches: list[Listed] = []
     for listed in lines_of(store, Filter()):
@@ -69,13 +69,13 @@ def found(store: Backend, start: str) -> Listed:
 
 def described(store: Backend, listed: Listed) -> dict[str, Any]:
     """All that is known of an entry, for JSON; `unreadable` in place of an answer, with why."""
-    from llmcache import settings  # noqa: PLC0415 - not for `--help`
-    from llmcache.backends.base import Manifests, Nothing, able  # noqa: PLC0415 - as above
-    from llmcache.cli.answers import plain_answer  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import read_many  # noqa: PLC0415 - as above
-    from llmcache.codecs import Framing, Unreadable  # noqa: PLC0415 - as above
-    from llmcache.keys.explain import counted, decoded  # noqa: PLC0415 - as above
-    from llmcache.previews import kept_previews, kept_unkeyed  # noqa: PLC0415 - as above
+    from llmcache import settings
+    from llmcache.backends.base import Manifests, Nothing, able
+    from llmcache.cli.answers import plain_answer
+    from llmcache.cli.stores import read_many
+    from llmcache.codecs import Framing, Unreadable
+    from llmcache.keys.explain import counted, decoded
+    from llmcache.previews import kept_previews, kept_unkeyed
 
     manifests = able(store, Manifests)
     digest = listed.entry.manifest
@@ -96,8 +96,8 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
 
 def print_entry(told: dict[str, Any]) -> None:
     """For people: a line a fact, what was asked where that was kept, the answer, the parts."""
-    from llmcache.cli.amounts import in_size  # noqa: PLC0415 - as above
-    from llmcache.cli.printing import printable  # noqa: PLC0415 - as above
+    from llmcache.cli.amounts import in_size
+    from llmcache.cli.printing import printable
 
     apart = ("parts", "previews", "unkeyed", "answer", "unreadable")
     in_words = {"size": in_size(told["size"]), "seconds": f"{told['seconds']:.3f}"}

@@ -60,10 +60,10 @@ def stats(
     Processes write it every few seconds. Money is reckoned now, from the tokens: by --prices, else
     by genai-prices (extra `prices`). Where neither knows a model, only its tokens are shown.
     """
-    from llmcache.cli.figures import by, reasons, total  # noqa: PLC0415 - as above
-    from llmcache.cli.prices import costs  # noqa: PLC0415 - as above
-    from llmcache.cli.reading import counts_of  # noqa: PLC0415 - as above
-    from llmcache.cli.stores import absence, opened  # noqa: PLC0415 - as above
+    from llmcache.cli.figures import by, reasons, total
+    from llmcache.cli.prices import costs
+    from llmcache.cli.reading import counts_of
+    from llmcache.cli.stores import absence, opened
 
     with opened(backend) as store:
         why_nothing = absence(store)
@@ -85,7 +85,7 @@ def stats(
 
 def print_figures(kind: str, groups: dict[str, Figures], whole: Figures) -> None:
     """Two tables: the calls, and what they took."""
-    from llmcache.cli.printing import print_table  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.printing import print_table
 
     lines = {name or "(not known)": figures for name, figures in groups.items()}
     lines |= {"total": whole} if len(lines) > 1 else {}
@@ -106,7 +106,7 @@ def calls_of(figures: Figures) -> tuple[str, ...]:
 
 
 def amounts_of(figures: Figures) -> tuple[str, ...]:
-    from llmcache.cli.amounts import in_money, in_span  # noqa: PLC0415 - not for `--help`
+    from llmcache.cli.amounts import in_money, in_span
 
     spent, saved = figures.spent, figures.saved
     return (
