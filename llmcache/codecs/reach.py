@@ -39,7 +39,8 @@ def parts(annotation: Any) -> Iterable[Any]:
     bound = getattr(annotation, "__bound__", None)
     choices = getattr(annotation, "__constraints__", ())
     alias = getattr(annotation, "__value__", None)
-    return [part for part in (*inner, origin, bound, *choices, alias) if part is not None]
+    below = getattr(annotation, "__supertype__", None)
+    return [part for part in (*inner, origin, bound, *choices, alias, below) if part is not None]
 
 
 def field_types(kind: type) -> list[Any]:

@@ -29,7 +29,7 @@ from llmcache.keys.options import (
 )
 from llmcache.keys.parts import CacheKey, KeyParts, key_parts
 from llmcache.keys.plan import Plan, Planner
-from llmcache.keys.result import Declaration, ResultType, classes_within, is_type, keyword_of
+from llmcache.keys.result import Declaration, ResultType, is_type, keyword_of
 from llmcache.keys.values.canonical import digest as canonical_digest
 from llmcache.keys.values.canonical import encode, feed
 
@@ -221,11 +221,6 @@ class FunctionKeys:
             f"{label.replace('constant', 'global', 1)}: {why}" for label, why in found.items()
         )
 
-    def result_type(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ResultType:
-        """The type of the result of one call, and the classes that the call declares."""
-        plan = self.plan(self.subject(args, kwargs), (), files=True)
-        return self.result_of(plan, plan.binder.variables(args, kwargs))
-
     # What lies below.
 
     def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
@@ -265,18 +260,20 @@ class FunctionKeys:
 
     def result_of(self, plan: Plan, variables: dict[str, Any]) -> ResultType:
         """The type of the result of a call that was bound; known for each choice of types."""
-        given = tuple([item for item in variables.items() if is_type(item[1])])
+        given = [item for item in variables.items() if is_type(item[1])]
         if plan.declared is None:
             named = keyword_of(variables, "response_model")
-            given += (("", named if is_type(named) else None),)
-        result = plan.result_types.get(given)
+            given += [("", named)] if is_type(named) else []
+        # By address, and kept by the result: types that are equal may differ, some have no hash.
+        place = tuple([(name, id(kind)) for name, kind in given])
+        result = plan.result_types.get(place)
         if result is None:
             declared = self.declaration.of_call(variables.items())
-            kinds = (kind for _, kind in given)
-            found = classes_within((declared, *kinds, *plan.reading.classes.values()))
+            kinds = [kind for _, kind in given]
             if len(plan.result_types) >= RESULTS_KEPT:
                 plan.result_types.clear()
-            result = plan.result_types[given] = ResultType(declared, tuple(found))
+            result = ResultType(declared, (*kinds, *plan.reading.classes.values()))
+            plan.result_types[place] = result
         return result
 
     def changing(self, plan: Plan, subject: Any, *, files: bool) -> Iterator[Piece]:

@@ -91,7 +91,7 @@ class Planner:
 
     def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
         """The plan for a subject, made anew when a name that was read leads elsewhere."""
-        if project and project != self.project:
+        if project != self.project:
             self.begin(project)
         if subject is None:
             plan = self.only

@@ -6,13 +6,11 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from llmcache.keys.shapes import fields_of
-
-__all__ = ["Declaration", "ResultType", "classes_within", "evaluated", "is_type", "keyword_of"]
+__all__ = ["Declaration", "ResultType", "evaluated", "is_type", "keyword_of"]
 
 ITEMS = (
     collections.abc.Iterator, collections.abc.Generator, collections.abc.AsyncIterator,
@@ -30,11 +28,11 @@ class ResultType:
     Attributes:
         declared: The type the result is declared to have; `Any` where nothing says it. Of a
             generator it is the type of an item, of a coroutine what is awaited.
-        candidates: The classes that the call itself declares.
+        candidates: The types that the call passes, and the classes that the code reads.
     """
 
     declared: Any
-    candidates: tuple[type, ...]
+    candidates: tuple[Any, ...]
 
 
 class Declaration:
@@ -143,7 +141,7 @@ def open_variables(annotation: Any) -> tuple[Any, ...]:
 
 def substituted(annotation: Any, known: dict[Any, Any]) -> Any:
     """The annotation with its type variables filled in."""
-    if annotation in known:
+    if isinstance(annotation, typing.TypeVar):
         return known[annotation]
     return annotation[tuple(known[variable] for variable in annotation.__parameters__)]
 
@@ -161,33 +159,3 @@ def is_type(value: object) -> bool:
     if type(value) in NO_TYPES:
         return False
     return isinstance(value, type) or typing.get_origin(value) is not None
-
-
-def classes_within(kinds: Iterable[Any]) -> Iterator[type]:
-    """The classes in some types and in the fields of those, each once, builtins left out."""
-    pending, met = list(kinds), set[int]()
-    while pending:
-        kind = pending.pop(0)
-        if id(kind) in met:
-            continue
-        met.add(id(kind))
-        if isinstance(kind, type):
-            if kind.__module__.partition(".")[0] in {"builtins", "typing", "pydantic"}:
-                continue
-            yield kind
-            pending += [field.annotation for field in fields_of(kind) or ()]
-        else:
-            pending += inner_types(kind)
-
-
-def inner_types(kind: Any) -> list[Any]:
-    """What stands between the brackets of an annotation, below its name."""
-    if hasattr(kind, "__value__"):
-        return [kind.__value__]
-    if hasattr(kind, "__supertype__"):
-        return [kind.__supertype__]
-    if isinstance(kind, typing.TypeVar):
-        return [*kind.__constraints__, kind.__bound__]
-    if typing.get_origin(kind) is typing.Literal:
-        return []
-    return [item for item in typing.get_args(kind) if not isinstance(item, str | bytes | int)]

@@ -7,7 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import Any, NewType
 
 import pytest
 from pydantic import BaseModel, create_model
@@ -106,6 +106,12 @@ def test_classes_nested_in_declared_ones_are_declared() -> None:
     data = ResultCodec(Outer).dump(value).data
     restored = ResultCodec(Outer, (), SeenTypes()).load(data)
     assert restored.inner["a"][0][0].color is Color.RED
+
+
+def test_what_a_new_type_names_is_declared() -> None:
+    codec = ResultCodec(list[NewType("Known", Base)])
+    data = codec.dump([Base(a=1)]).data
+    assert ResultCodec(list[NewType("Known", Base)]).load(data) == [Base(a=1)]
 
 
 def test_equal_arguments_give_one_codec_and_unhashable_ones_work_too() -> None:

@@ -7,7 +7,7 @@ import hmac
 import importlib
 import linecache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -193,7 +193,7 @@ def passing_on(text, **more):  # type: ignore[no-untyped-def]  # noqa: ANN003 - 
 
 def test_the_declared_type_of_a_result() -> None:
     def declared(function: Any, *args: Any, **options: Any) -> Any:
-        return FunctionKeys(function, **options).result_type(args, {}).declared
+        return FunctionKeys(function, **options).asked(args, {})[1].declared
 
     assert declared(extract, "x") is Answer
     assert declared(extract, "x", response_model=list[Answer]) == list[Answer]
@@ -201,15 +201,24 @@ def test_the_declared_type_of_a_result() -> None:
     assert declared(unannotated, "x", Answer) is Answer
     assert declared(unannotated, "x") is Any
     keys = FunctionKeys(unannotated)
-    assert keys.result_type(("x",), {"response_model": Answer}).declared is Answer
+    assert keys.asked(("x",), {"response_model": Answer})[1].declared is Answer
     keys = FunctionKeys(passing_on)
-    assert keys.result_type(("x",), {"response_model": Answer}).declared is Answer
+    assert keys.asked(("x",), {"response_model": Answer})[1].declared is Answer
 
 
 def test_a_type_that_cannot_be_hashed_has_a_key() -> None:
     alias = Annotated[list[str], {"shown": "as a table"}]
-    keys = FunctionKeys(ask)
-    assert keys.digest((alias,), {}) == keys.digest((alias,), {}) != keys.digest((list[str],), {})
+    for function in (ask, generic):
+        keys = FunctionKeys(function)
+        digest, result = keys.asked((alias,), {})
+        assert digest == keys.digest((alias,), {}) != keys.digest((list[str],), {})
+    assert result.declared == list[alias]
+
+
+def test_equal_types_in_another_order_are_results_of_their_own() -> None:
+    keys = FunctionKeys(unannotated)
+    for order in (Literal["a", "b"], Literal["b", "a"]):
+        assert get_args(keys.asked(("x", order), {})[1].declared) == get_args(order)
 
 
 def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
@@ -227,6 +236,7 @@ def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
     keys = FunctionKeys(prompted)
     without = keys.digest(("x",), {})
     assert keys.digest(("x",), {}, project=("keys_vendored",)) != without
+    assert keys.digest(("x",), {}) == without
     assert keys.digest(("x",), {}, project=("another",)) == without
 
 
