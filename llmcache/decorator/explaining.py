@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from llmcache.backends.base import Backend, Entry, Listing, Manifests, able
@@ -42,6 +43,13 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
     found = plan.store.get(question.key)
     if isinstance(found, Failed):
         return unknown(question, found, unkeyed)
+    told = functools.partial(
+        explanation,
+        plan.scope.function,
+        question.key,
+        unkeyed=unkeyed,
+        mode=plan.settings.mode.value,
+    )
     match outcome_of(question, found):
         case Fresh(entry, age) if readable(question, entry):
             status = "hit"
@@ -50,27 +58,9 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         case Expired(entry, age):
             status = "expired"
         case _:
-            parts = keys.parts(call.args, call.kwargs, **keying)
-            near = nearest_of(plan, parts)
-            return explanation(
-                plan.scope.function,
-                question.key,
-                status="miss",
-                near=near,
-                unkeyed=unkeyed,
-                previews=previews_of(plan, near),
-                mode=plan.settings.mode.value,
-            )
-    return explanation(
-        plan.scope.function,
-        question.key,
-        status=status,
-        age=age,
-        left=left(plan, entry),
-        unkeyed=unkeyed,
-        previews=kept_previews(entry.parts),
-        mode=plan.settings.mode.value,
-    )
+            near = nearest_of(plan, keys.parts(call.args, call.kwargs, **keying))
+            return told(status="miss", near=near, previews=previews_of(plan, near))
+    return told(status=status, age=age, left=left(plan, entry), previews=kept_previews(entry.parts))
 
 
 def unknown(question: Question, failed: Failed, unkeyed: Iterable[str]) -> Explanation:
