@@ -8,16 +8,11 @@ backend ends; it comes out as `Failed`.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import functools
 import logging
-import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from llmcache.backends.base import (
     AsyncLeasing,
@@ -33,13 +28,12 @@ from llmcache.backends.base import (
     in_words,
 )
 from llmcache.backends.forks import forkable
+from llmcache.backends.workers import in_worker
 from llmcache.errors import BackendError, BackendUnavailableError
 
-__all__ = ["Failed", "ProcessEpochs", "Store", "in_worker", "store_of"]
+__all__ = ["Failed", "ProcessEpochs", "Store", "store_of"]
 
-Done = TypeVar("Done")
 logger: logging.Logger = logging.getLogger("llmcache")
-WORKERS = 8
 
 
 class Failed(NamedTuple):
@@ -179,8 +173,7 @@ class Store:
                 return await getattr(self.backend, f"a{operation}")(*arguments, **named)
             if not self.backend.blocking:
                 return self.operations[operation](*arguments, **named)
-            work = functools.partial(self.operations[operation], *arguments, **named)
-            return await in_worker(work)
+            return await in_worker(self.operations[operation], *arguments, **named)
         except Exception as error:  # noqa: BLE001 - as in get
             return self.failed(operation, error)
 
@@ -213,30 +206,6 @@ def release_nothing(key: str, token: str) -> None:
 
 def keep_nothing(digest: str, parts: bytes) -> None:
     """`Manifests.put_manifest` where they cannot be kept."""
-
-
-@functools.cache
-def workers() -> ThreadPoolExecutor:
-    """Our own threads: a full default executor of the user's must not hold up the cache."""
-    return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="llmcache")
-
-
-os.register_at_fork(after_in_child=workers.cache_clear)
-
-
-def in_worker(work: Callable[[], Done]) -> Coroutine[Any, Any, Done]:
-    """Run `work` in a worker thread, in this context, and await it."""
-    context = contextvars.copy_context()
-    loop = asyncio.get_running_loop()
-
-    async def awaited() -> Done:
-        try:
-            working = loop.run_in_executor(workers(), context.run, work)
-        except RuntimeError:  # the interpreter is ending, and no thread is to be had
-            return work()
-        return await working
-
-    return awaited()
 
 
 class Stores:

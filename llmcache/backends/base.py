@@ -6,7 +6,6 @@ that all of them use are in `entries`; both can be had from here.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
@@ -23,6 +22,7 @@ from llmcache.backends.abilities import (
     Sizing,
 )
 from llmcache.backends.entries import Claim, Entry, Held, Listed, Nothing, Scope
+from llmcache.backends.workers import in_worker
 
 __all__ = [
     "AsyncLeasing",
@@ -149,19 +149,19 @@ class BackendBase(ABC):
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async."""
-        return await asyncio.to_thread(self.get, key)
+        return await in_worker(self.get, key)
 
     async def aput(self, key: str, entry: Entry) -> None:
         """As `put`, async."""
-        await asyncio.to_thread(self.put, key, entry)
+        await in_worker(self.put, key, entry)
 
     async def adelete(self, key: str) -> bool:
         """As `delete`, async."""
-        return await asyncio.to_thread(self.delete, key)
+        return await in_worker(self.delete, key)
 
     async def aclose(self) -> None:
         """As `close`, async."""
-        await asyncio.to_thread(self.close)
+        await in_worker(self.close)
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -20,6 +19,7 @@ from llmcache.backends.base import (
     able,
 )
 from llmcache.backends.forks import forkable
+from llmcache.backends.workers import in_worker
 from llmcache.clock import Clock
 from llmcache.errors import BackendError, ConfigurationError
 
@@ -130,7 +130,7 @@ class Copies:
         seen = self.seen
         copy = self.counted(key, await self.near.aget(key))
         if copy is not None and self.outdated(seen):
-            await asyncio.to_thread(self.catch_up)
+            await in_worker(self.catch_up)
             copy = self.counted(key, await self.near.aget(key))
         return copy
 
@@ -154,7 +154,7 @@ class Copies:
     async def afill(self, key: str, entry: Entry | Nothing, turn: int) -> None:
         """As `fill`, async."""
         if self.near.blocking:
-            await asyncio.to_thread(self.fill, key, entry, turn)
+            await in_worker(self.fill, key, entry, turn)
         else:
             self.fill(key, entry, turn)
 
@@ -280,6 +280,6 @@ class Write:
 
     async def __aexit__(self, *_: object) -> None:
         if self.copies.near.blocking:
-            await asyncio.to_thread(self.__exit__)
+            await in_worker(self.__exit__)
         else:
             self.__exit__()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
+
+from llmcache.backends.workers import in_worker
 
 __all__ = [
     "KEPT_DAYS",
@@ -98,7 +99,7 @@ class KeepsCounts:
 
     async def aflush_counts(self) -> None:
         """As `flush_counts`, async."""
-        await asyncio.to_thread(self.flush_counts)
+        await in_worker(self.flush_counts)
 
 
 class MemoryLedger(KeepsCounts):

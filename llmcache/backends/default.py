@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from pathlib import Path
@@ -12,6 +11,7 @@ from llmcache.backends.base import Backend, able
 from llmcache.backends.forks import forkable
 from llmcache.backends.lone import LoneMemory
 from llmcache.backends.tiered import Far, TieredBackend
+from llmcache.backends.workers import in_worker
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration
 from llmcache.errors import BackendUnavailableError, BackendWarning
@@ -109,12 +109,12 @@ class DefaultBackend(TieredBackend):
 
     async def aclose(self) -> None:
         """As `close`, async."""
-        await asyncio.to_thread(self.close)
+        await in_worker(self.close)
 
     async def afar(self) -> Far:
         """As `far`, off the event loop."""
         if self.chosen is None:
-            return await asyncio.to_thread(self.choose)
+            return await in_worker(self.choose)
         return self.chosen
 
     def forked(self) -> None:

@@ -6,17 +6,16 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from llmcache.backends.workers import in_worker
 from llmcache.decorator.subject import Arguments, Kind, Variant
 from llmcache.engine.answering import aanswer, answer
 from llmcache.engine.question import Plan
 from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
 from llmcache.events import Bypass, Miss
 from llmcache.flight.items import refuse
-from llmcache.store import in_worker
 
 __all__ = ["AWAITED", "CALLS"]
 
@@ -97,7 +96,7 @@ async def call_async(variant: Variant, call: Arguments) -> Any:
     except CacheMissError as miss:
         if miss.key != question.key:
             raise
-        raise await in_worker(partial(explained, variant, call, miss)) from None
+        raise await in_worker(explained, variant, call, miss) from None
 
 
 def call_items(variant: Variant, call: Arguments) -> Generator[Any, Any, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import Any, TypeVar
 
 from llmcache.backends.base import Entry, Nothing, Sizing, able
+from llmcache.backends.workers import in_worker
 from llmcache.codecs import Unreadable
 from llmcache.decorator.explaining import explain
 from llmcache.decorator.signatures import MISSING
@@ -18,7 +19,7 @@ from llmcache.engine.looking import every_key
 from llmcache.engine.question import Plan, Question, outcome_of, restore, revive
 from llmcache.keys.explain import Explanation
 from llmcache.lookup import Fresh
-from llmcache.store import Failed, in_worker
+from llmcache.store import Failed
 from llmcache.tally import CacheInfo
 
 __all__ = [
@@ -65,7 +66,7 @@ async def apeek(variant: Variant, call: Arguments) -> Any:
 
 async def aexplain(variant: Variant, call: Arguments) -> Explanation:
     """As `explaining.explain`, async; it reads much, so it does it in a worker thread."""
-    return await in_worker(lambda: explain(variant, call))
+    return await in_worker(explain, variant, call)
 
 
 def invalidate(variant: Variant, call: Arguments) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 
 from llmcache.backends.base import Backend, Scope
 from llmcache.backends.url import shared_backend
+from llmcache.backends.workers import in_worker
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.engine.question import ASYNC_ITEMS, AWAITED, ITEMS, KeptParts, Plan, Question
 from llmcache.errors import ConfigurationError
@@ -29,7 +30,7 @@ from llmcache.ledger import account_of
 from llmcache.modes import mode_in_context
 from llmcache.previews import previews, unkeyed_beside
 from llmcache.settings import Mode, Settings, generation, resolve, sources
-from llmcache.store import in_worker, store_of
+from llmcache.store import store_of
 from llmcache.tally import Tally
 
 __all__ = ["Kind", "Subject", "Variant"]
@@ -217,7 +218,7 @@ class Variant:
         try:
             return self.question(plan, call, files=False)
         except FileNeeded:
-            return await in_worker(lambda: self.described(plan, call))
+            return await in_worker(self.described, plan, call)
 
     def described(self, plan: Plan, call: Arguments) -> Question:
         """A question whose parts are known already, so that nothing is read later."""

@@ -17,6 +17,7 @@ import pytest
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.backends.sqlite import SQLiteBackend
+from llmcache.backends.workers import workers
 from llmcache.errors import BackendUnavailableError, BackendWarning
 from llmcache.testing import ManualClock
 
@@ -407,7 +408,7 @@ async def test_a_hit_needs_no_thread_once_the_loop_has_its_connection(
     def refuse(*_: object) -> None:
         pytest.fail("a thread was asked for")
 
-    monkeypatch.setattr(backend.workers, "started", refuse)
+    monkeypatch.setattr(workers.pool, "submit", refuse)
     assert isinstance(await backend.aget(key_of(1)), Entry)
     assert await backend.aget(key_of(2)) is Nothing.ABSENT
 

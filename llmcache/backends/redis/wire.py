@@ -20,6 +20,7 @@ from llmcache.backends.redis.failures import is_foreign, is_reply, is_unknown_sc
 from llmcache.backends.redis.given import AsyncGivenServer, GivenServer
 from llmcache.backends.redis.lines import AsyncLines, Lines
 from llmcache.backends.redis.steps import Batch, Command, Dialogue, Run, Scan, Step, Words
+from llmcache.backends.workers import in_worker
 from llmcache.errors import BackendUnavailableError
 
 __all__ = ["Wire"]
@@ -75,7 +76,7 @@ class Wire:
     async def arun(self, operation: str, dialogue: Dialogue[Answer]) -> Answer:
         """As `run`, async; in a worker thread where there is only a sync client."""
         if not self.clients.native:
-            return await asyncio.to_thread(self.run, operation, dialogue)
+            return await in_worker(self.run, operation, dialogue)
         try:
             step = next(dialogue)
             while True:

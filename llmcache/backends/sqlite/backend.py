@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import warnings
@@ -22,7 +21,7 @@ from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE
 from llmcache.backends.sqlite.upkeep import PAGE, Upkeep
-from llmcache.backends.sqlite.workers import Workers
+from llmcache.backends.workers import in_worker
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import parse_size
 from llmcache.errors import BackendError
@@ -76,7 +75,6 @@ class SQLiteBackend(FileLedger, BackendBase):
         self.steps: Operations = Operations(bounds, clock)
         self.upkeep: Upkeep = Upkeep(bounds, clock, self.steps.usage, self.steps.evictions)
         self.sessions: Sessions = Sessions(store, bounds, timeout, clock)
-        self.workers: Workers = Workers(self.sessions.description)
 
     @property
     def description(self) -> str:
@@ -113,31 +111,30 @@ class SQLiteBackend(FileLedger, BackendBase):
         if self.sessions.is_open():
             while self.steps.usage.uses and self.write_usage(self.sessions.timeout):
                 pass
-        self.workers.stop()
         self.sessions.close()
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async: one read on the loop where nothing has to be waited for."""
-        connection = await self.sessions.on_loop(self.workers)
+        connection = await self.sessions.on_loop()
         at_once = connection is not None and connection.log
         found = self.sessions.attempt(self.steps.get_small, key) if at_once else UNDONE
         if found is UNDONE:
-            return await self.workers.run(self.get, key)
+            return await in_worker(self.get, key)
         if self.steps.usage.overdue:
-            await self.workers.run(self.write_usage, 0.0)
+            await in_worker(self.write_usage, 0.0)
         return found
 
     async def aput(self, key: str, entry: Entry) -> None:
         """As `put`, async."""
-        await self.workers.run(self.put, key, entry)
+        await in_worker(self.put, key, entry)
 
     async def adelete(self, key: str) -> bool:
         """As `delete`, async."""
-        return await self.workers.run(self.delete, key)
+        return await in_worker(self.delete, key)
 
     async def aclose(self) -> None:
         """As `close`, async."""
-        await asyncio.to_thread(self.close)
+        await in_worker(self.close)
 
     # Epochs, Invalidations
 
@@ -173,15 +170,15 @@ class SQLiteBackend(FileLedger, BackendBase):
 
     async def ainvalidate(self, key: str, scope: Scope) -> bool:
         """As `invalidate`, async."""
-        return await self.workers.run(self.invalidate, key, scope)
+        return await in_worker(self.invalidate, key, scope)
 
     async def aadvance(self, key: str, scope: Scope) -> int:
         """As `advance`, async."""
-        return await self.workers.run(self.advance, key, scope)
+        return await in_worker(self.advance, key, scope)
 
     async def aclear(self, scope: Scope) -> int:
         """As `clear`, async."""
-        return await self.workers.run(self.clear, scope)
+        return await in_worker(self.clear, scope)
 
     # Leasing
 
@@ -211,15 +208,15 @@ class SQLiteBackend(FileLedger, BackendBase):
         self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
     ) -> Claim:
         """As `claim`, async."""
-        return await self.workers.run(self.claim, key, scope, token, seconds, max_age=max_age)
+        return await in_worker(self.claim, key, scope, token, seconds, max_age=max_age)
 
     async def asettle(self, key: str, token: str, entry: Entry, epoch: int) -> bool:
         """As `settle`, async."""
-        return await self.workers.run(self.settle, key, token, entry, epoch)
+        return await in_worker(self.settle, key, token, entry, epoch)
 
     async def arelease(self, key: str, token: str) -> None:
         """As `release`, async."""
-        await self.workers.run(self.release, key, token)
+        await in_worker(self.release, key, token)
 
     # Listing, Sizing, Pruning, Bulk, Manifests
 

@@ -25,7 +25,7 @@ from llmcache.backends.sqlite.file import StoreFile
 from llmcache.backends.sqlite.mounts import network_filesystem
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE, Undone
-from llmcache.backends.sqlite.workers import Workers
+from llmcache.backends.workers import in_worker
 from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import BackendUnavailableError, BackendWarning
 from llmcache.notices import notice
@@ -178,13 +178,13 @@ class Sessions:
             self.warn("cannot use a write-ahead log here: readers and writers wait for each other")
         return connection
 
-    async def on_loop(self, workers: Workers) -> Connection | None:
+    async def on_loop(self) -> Connection | None:
         """This thread's connection, opened by a worker; None while that is not done, or fails."""
         here, connection = self.here, self.current()
         if connection is None and not here.opening:
             here.opening = True
             try:
-                connection = here.connection = await workers.run(self.spare)
+                connection = here.connection = await in_worker(self.spare)
             finally:
                 here.opening = False
         return connection

@@ -1,0 +1,77 @@
+"""The threads of an event loop are the user's: no answer waits for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from llmcache import LRUBackend, SQLiteBackend, TieredBackend, cached_structured
+from llmcache.backends import Backend, BackendBase, Entry, Nothing, Scope
+from llmcache.backends.default import DefaultBackend
+
+
+class Plain(BackendBase):
+    """A user's own backend, which has nothing better than a thread."""
+
+    description = "plain"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Entry] = {}
+
+    def get(self, key: str) -> Entry | Nothing:
+        return self.kept.get(key, Nothing.ABSENT)
+
+    def put(self, key: str, entry: Entry) -> None:
+        self.kept[key] = entry
+
+    def delete(self, key: str) -> bool:
+        return self.kept.pop(key, None) is not None
+
+    def close(self) -> None:
+        pass
+
+
+class Full(ThreadPoolExecutor):
+    """Where every thread is taken: who asks for one would wait for ever."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        pytest.fail("a thread of the loop's own was asked for")
+
+
+def topology(name: str, path: Any) -> Backend:
+    """One store of each kind."""
+    if name == "plain":
+        return Plain()
+    if name == "plain tier":
+        return TieredBackend(LRUBackend(), Plain())
+    file = SQLiteBackend(path / "a.db")
+    if name == "file":
+        return file
+    if name == "tier":
+        return TieredBackend(LRUBackend(), file)
+    if name == "two files":
+        return TieredBackend(SQLiteBackend(path / "near.db"), file)
+    return DefaultBackend(LRUBackend(), file, path / "a.db")
+
+
+@pytest.mark.parametrize("name", ["plain", "file", "tier", "two files", "plain tier", "default"])
+async def test_a_full_default_executor_holds_up_no_call(name: str, tmp_path: Any) -> None:
+    asyncio.get_running_loop().set_default_executor(Full(1))
+    backend = topology(name, tmp_path)
+
+    @cached_structured(backend=backend, version=1)
+    async def ask(text: str) -> str:
+        return text
+
+    assert [await ask("a"), await ask("a")] == ["a", "a"]
+    await ask.cache_invalidate("a")
+    assert await ask("a") == "a"
+    assert await ask.cache_refresh("a") == "a"
+    assert await ask.cache_peek("a") == "a"
+    assert (await ask.cache_explain("b")).status == "miss"
+    await backend.aput("0" * 64, Entry(b"", Scope("", "f"), 0.0))
+    assert await backend.adelete("0" * 64)
+    await backend.aclose()
