@@ -45,9 +45,11 @@ class CacheHandle:
     wait returns a coroutine.
     """
 
-    def _self_target(self) -> tuple[Variant, Any, Any]:
+    def _self_target(self: Any) -> tuple[Variant, Any, Any]:
         """The variant, what is run, and the object or class that it is bound to."""
-        raise NotImplementedError
+        wrapped = self.__wrapped__
+        instance = wrapped.__self__ if isinstance(wrapped, MethodType) else None
+        return self._self_variant, wrapped, instance
 
     def _self_ask(
         self,
@@ -117,9 +119,10 @@ else:
 class BoundCachedFunction(CacheHandle, BoundWrapper):
     """A cached method, bound to its object or class; made per access, so it holds nothing."""
 
-    def _self_target(self) -> tuple[Variant, Any, Any]:
-        instance = self.__wrapped__.__self__ if isinstance(self.__wrapped__, MethodType) else None
-        return self._self_parent._self_variant, self.__wrapped__, instance  # noqa: SLF001 - its own parent
+    @property
+    def _self_variant(self) -> Variant:
+        variant: Variant = self._self_parent._self_variant  # noqa: SLF001 - its own parent
+        return variant
 
     def cache_with(self, **settings: Any) -> Any:
         """See `CachedFunction.cache_with`."""
@@ -128,7 +131,7 @@ class BoundCachedFunction(CacheHandle, BoundWrapper):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         bound_to = self._self_owner if self._self_instance is None else self._self_instance
-        return getattr, (bound_to, self.__wrapped__.__name__)
+        return sent(self._self_variant, getattr, bound_to, self.__wrapped__.__name__)
 
     def __copy__(self) -> Any:
         return self
@@ -152,11 +155,7 @@ class CachedCallable(CacheHandle, Wrapper):
 
         name = name_of(wrapped)
         super().__init__(wrapped, called_async if subject.kind in COROUTINES else called)
-        self._self_variant = variant
-
-    def _self_target(self) -> tuple[Variant, Any, Any]:
-        instance = self.__wrapped__.__self__ if isinstance(self.__wrapped__, MethodType) else None
-        return self._self_variant, self.__wrapped__, instance
+        self._self_variant: Variant = variant
 
     def cache_with(self, *, sample: Any = ..., **settings: Any) -> CachedCallable:
         """See `CachedFunction.cache_with`."""
@@ -179,11 +178,8 @@ class CachedCallable(CacheHandle, Wrapper):
         return CachedCallable(self.__wrapped__, variant.over(layer(settings), kept))
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        named = by_name, (self.__wrapped__.__module__, self.__wrapped__.__qualname__)
-        variant = self._self_variant
-        if not variant.overrides and variant.sample is None:
-            return named
-        return rebuilt, (*named[1], dict(variant.overrides), variant.sample)
+        wrapped = self.__wrapped__
+        return sent(self._self_variant, by_name, wrapped.__module__, wrapped.__qualname__)
 
     def __copy__(self) -> Any:
         return self
@@ -204,6 +200,15 @@ def by_name(module: str, qualname: str) -> Any:
     return found
 
 
-def rebuilt(module: str, qualname: str, overrides: dict[str, Any], sample: int | str | None) -> Any:
+def sent(variant: Variant, find: Callable[..., Any], *where: Any) -> Any:
+    """How a function crosses to another process: where it is found there, and its settings."""
+    if not variant.overrides and variant.sample is None:
+        return find, where
+    return found_with, (dict(variant.overrides), variant.sample, find, *where)
+
+
+def found_with(
+    overrides: dict[str, Any], sample: int | str | None, find: Callable[..., Any], *where: Any
+) -> Any:
     """A function that `cache_with` made, in another process."""
-    return by_name(module, qualname).cache_with(sample=sample, **overrides)
+    return find(*where).cache_with(sample=sample, **overrides)

@@ -218,6 +218,28 @@ def test_it_pickles_by_name_and_so_do_its_methods_and_variants():
     assert variant("x") == plain.cache_with(sample=2)("x")
 
 
+BOUND = {
+    "function": lambda: plain,
+    "method": lambda: Extractor("a").method,
+    "coroutine method": lambda: Extractor("a").awaited,
+    "classmethod under": lambda: Extractor.under,
+    "classmethod over": lambda: Extractor.over,
+    "staticmethod under": lambda: Extractor.static_under,
+    "staticmethod over": lambda: Extractor.static_over,
+    "staticmethod of an object": lambda: Extractor("a").static_over,
+}
+
+
+@pytest.mark.parametrize("reach", BOUND.values(), ids=BOUND)
+def test_a_variant_pickles_with_all_its_settings(reach):
+    variant = reach().cache_with(sample=2, namespace="team", ttl="1h", mode="refresh")
+    sent = pickle.loads(pickle.dumps(variant))
+    assert sent.cache_key("x") == variant.cache_key("x") != reach().cache_key("x")
+    assert pickle.loads(pickle.dumps(reach())).cache_key("x") == reach().cache_key("x")
+    settings = sent._self_variant.plan().settings
+    assert (settings.ttl, settings.mode.value) == (3600.0, "refresh")
+
+
 def test_it_can_be_sent_to_a_process_pool():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(plain, "x").result().startswith("x 1 ")
