@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from llmcache.backends.base import Backend, Entry, Listing, Manifests, able
 from llmcache.codecs import Unreadable, split
 from llmcache.decorator.subject import Arguments, Variant
+from llmcache.engine.looking import found
 from llmcache.engine.question import (
     ASYNC_ITEMS,
     AWAITED,
@@ -40,9 +41,9 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
     question = variant.question(plan, call)
     keys, keying = variant.subject.keys, plan.keying[0]
     unkeyed = keys.unkeyed(call.args, call.kwargs, **keying)
-    found = plan.store.get(question.key)
-    if isinstance(found, Failed):
-        return unknown(question, found, unkeyed)
+    stored = found(question)
+    if isinstance(stored, Failed):
+        return unknown(question, stored, unkeyed)
     told = functools.partial(
         explanation,
         plan.scope.function,
@@ -50,7 +51,7 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         unkeyed=unkeyed,
         mode=plan.settings.mode.value,
     )
-    match outcome_of(question, found):
+    match outcome_of(question, stored):
         case Fresh(entry, age) if readable(question, entry):
             status = "hit"
         case Stale(entry, age) if readable(question, entry):
@@ -77,8 +78,8 @@ def unknown(question: Question, failed: Failed, unkeyed: Iterable[str]) -> Expla
 
 def previews_of(plan: Plan, near: Near | None) -> dict[str, str]:
     """What the nearest entry was asked with, where that was kept."""
-    found = plan.store.get(near.key) if near is not None else None
-    return kept_previews(found.parts) if isinstance(found, Entry) else {}
+    entry = plan.store.get(near.key) if near is not None else None
+    return kept_previews(entry.parts) if isinstance(entry, Entry) else {}
 
 
 def readable(question: Question, entry: Entry) -> bool:

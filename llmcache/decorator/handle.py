@@ -1,6 +1,6 @@
 """What a decorated function can be asked beside being called, each in two colours.
 
-The functions here take a variant and a call; `decorator` hangs them on the function.
+The functions here take a variant and a call; `wrappers.CacheHandle` hangs them on the function.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from llmcache.decorator.explaining import explain
 from llmcache.decorator.signatures import MISSING
 from llmcache.decorator.subject import Arguments, Variant
 from llmcache.engine.answering import drop
-from llmcache.engine.looking import every_key
+from llmcache.engine.looking import afound, every_key, found
 from llmcache.engine.question import Plan, Question, outcome_of, restore, revive
 from llmcache.keys.explain import Explanation
 from llmcache.lookup import Fresh
@@ -37,11 +37,11 @@ __all__ = [
 Done = TypeVar("Done")
 
 
-def fresh_value(question: Question, found: Entry | Nothing | Failed) -> Any:
+def fresh_value(question: Question, stored: Entry | Nothing | Failed) -> Any:
     """A fresh entry's value, or `MISSING`."""
-    if isinstance(found, Failed):
+    if isinstance(stored, Failed):
         return MISSING
-    outcome = outcome_of(question, found)
+    outcome = outcome_of(question, stored)
     if not isinstance(outcome, Fresh):
         return MISSING
     try:
@@ -52,16 +52,14 @@ def fresh_value(question: Question, found: Entry | Nothing | Failed) -> Any:
 
 def peek(variant: Variant, call: Arguments) -> Any:
     """The fresh value or `MISSING`; nothing is called, waited for or counted."""
-    plan = variant.plan()
-    question = variant.question(plan, call)
-    return fresh_value(question, plan.store.get(question.key))
+    question = variant.question(variant.plan(), call)
+    return fresh_value(question, found(question))
 
 
 async def apeek(variant: Variant, call: Arguments) -> Any:
     """As `peek`, async."""
-    plan = variant.plan()
-    question = await variant.aquestion(plan, call)
-    return fresh_value(question, await plan.store.aget(question.key))
+    question = await variant.aquestion(variant.plan(), call)
+    return fresh_value(question, await afound(question))
 
 
 async def aexplain(variant: Variant, call: Arguments) -> Explanation:

@@ -7,32 +7,38 @@ from llmcache.engine.question import Question
 from llmcache.settings import Mode
 from llmcache.store import Failed
 
-__all__ = ["alook", "every_key", "look"]
-
+__all__ = ["afound", "alook", "every_key", "found", "look"]
 
 MOST_ASKED = 10_000
 """Keys that are remembered as asked, each some 150 bytes; then all are forgotten."""
 
 
+def found(question: Question) -> Entry | Nothing | Failed:
+    """What is stored; where that is under a former key, the question is told."""
+    entry = question.plan.store.get(question.key)
+    if entry is Nothing.ABSENT and len(question.plan.keying) > 1:
+        get = question.plan.store.get
+        return rotated(question, [(key, get(key)) for key in question.former()])
+    return entry
+
+
+async def afound(question: Question) -> Entry | Nothing | Failed:
+    """As `found`, async."""
+    entry = await question.plan.store.aget(question.key)
+    if entry is Nothing.ABSENT and len(question.plan.keying) > 1:
+        aget = question.plan.store.aget
+        return rotated(question, [(key, await aget(key)) for key in question.former()])
+    return entry
+
+
 def look(question: Question) -> Entry | Nothing | Failed | None:
-    """What is stored; None where it does not matter, or the claim will look."""
-    if question.plan.anew or claim_looks(question):
-        return None
-    found = question.plan.store.get(question.key)
-    if found is Nothing.ABSENT and len(question.plan.keying) > 1:
-        return rotated(question, [(key, question.plan.store.get(key)) for key in question.former()])
-    return found
+    """As `found`; None where it does not matter, or the claim will look."""
+    return None if question.plan.anew or claim_looks(question) else found(question)
 
 
 async def alook(question: Question) -> Entry | Nothing | Failed | None:
     """As `look`, async."""
-    if question.plan.anew or claim_looks(question):
-        return None
-    found = await question.plan.store.aget(question.key)
-    if found is Nothing.ABSENT and len(question.plan.keying) > 1:
-        aget = question.plan.store.aget
-        return rotated(question, [(key, await aget(key)) for key in question.former()])
-    return found
+    return None if question.plan.anew or claim_looks(question) else await afound(question)
 
 
 def claim_looks(question: Question) -> bool:
@@ -59,10 +65,10 @@ def every_key(question: Question) -> tuple[str, ...]:
 
 
 def rotated(
-    question: Question, found: list[tuple[str, Entry | Nothing | Failed]]
+    question: Question, stored: list[tuple[str, Entry | Nothing | Failed]]
 ) -> Entry | Nothing | Failed:
     """The first entry under a former digest."""
-    for key, entry in found:
+    for key, entry in stored:
         if isinstance(entry, Entry):
             question.stored_as = key
             return entry
