@@ -13,7 +13,7 @@ KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in range(2)]
 
 @pytest.mark.parametrize("status", ["hit", "stale"])
 def test_after_a_rotation_of_the_key_all_of_it_knows_what_was_stored(made, clock, status):
-    ask = made(ttl=60, stale_if_error=60)
+    ask = made(ttl=60, stale_while_revalidate=60)
     configure(encryption_key=KEYS[0])
     answer = ask("a")
     configure(encryption_key=f"{KEYS[1]},{KEYS[0]}")
