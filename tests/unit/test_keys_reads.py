@@ -61,6 +61,48 @@ def reads_computed(text: str) -> Any:
     return ask(os.path.expandvars(text))
 
 
+def matched(text: str) -> Any:
+    name = "APP_MODEL"
+    match text:
+        case str(name):
+            pass
+    return ask(os.environ[name])
+
+
+def matched_of_many(*texts: str) -> Any:
+    name = "APP_MODEL"
+    match texts:
+        case [*name]:
+            pass
+    return ask(os.environ[name])
+
+
+def matched_of_a_mapping(text: Any) -> Any:
+    name = "APP_MODEL"
+    match text:
+        case {"a": 1, **name}:
+            pass
+    return ask(os.environ[name])
+
+
+def caught(text: str) -> Any:
+    name = "APP_MODEL"
+    try:
+        return ask(text)
+    except ValueError as name:  # noqa: F811 - what is tested
+        return os.environ[name]
+
+
+def defined(text: str) -> Any:
+    name = "APP_MODEL"
+    if text:
+
+        async def name() -> None:
+            pass
+
+    return os.environ[name]
+
+
 def hands_on(text: str) -> Any:
     import function_of_no_module  # type: ignore[import-not-found]
 
@@ -73,7 +115,17 @@ def hands_on(text: str) -> Any:
         (appends, f"global {__name__}.SEEN: the body itself changes it"),
         (counts_up, f"global {__name__}.STATE['n']: the body itself changes it"),
         (reads_all, "environment: read as a whole"),
-        (reads_computed, "environment: read by a name that is computed"),
+        *[
+            (function, "environment: read by a name that is computed")
+            for function in (
+                reads_computed,
+                matched,
+                matched_of_many,
+                matched_of_a_mapping,
+                caught,
+                defined,
+            )
+        ],
     ],
 )
 def test_what_the_body_reads_and_the_key_cannot_see_is_listed(function: Any, listed: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from llmcache.keys.code.chains import Chain, settled
 from llmcache.keys.code.locals import Locals, Origin
-from llmcache.keys.code.reader import reader_of
+from llmcache.keys.code.reader import Reader
 from llmcache.keys.code.syntax import FunctionNode, dump_function
 from llmcache.keys.code.withheld import Secrets
 
@@ -69,14 +69,14 @@ class Body:
 def body_of_syntax(node: FunctionNode, code: types.CodeType) -> Body:
     """The body of a function whose syntax is known to be that of `code`."""
     secrets, local = Secrets.of(node), Locals.of(node)
-    reader = reader_of(
-        node,
+    reader = Reader(
         names=outer_names(code),
         first=code.co_varnames[0] if code.co_argcount else None,
         owner=class_around(code),
         hidden=secrets.hidden,
         local=local,
     )
+    reader.read(node)
     chains, left_out = settled(reader.chains, reader.assigned)
     own, own_left_out = settled(reader.own, reader.assigned)
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

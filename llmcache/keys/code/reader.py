@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from llmcache.keys.code.chains import COMPUTED, Chain, is_item, item
 from llmcache.keys.code.locals import Locals
@@ -10,7 +11,7 @@ from llmcache.keys.code.said import SAID, asked_by_name
 from llmcache.keys.code.syntax import FunctionNode
 from llmcache.keys.values.attributes import mangled
 
-__all__ = ["reader_of"]
+__all__ = ["DOCSTRING_READERS", "Reader"]
 
 DOCSTRING_READERS = frozenset({"__doc__", "getdoc"})
 MUTATORS = frozenset(
@@ -22,32 +23,16 @@ LONGEST = 10
 """How many local names, each standing for the next, are followed."""
 
 
-def reader_of(  # noqa: PLR0913 - they are the facts about one function
-    node: FunctionNode,
-    *,
-    names: frozenset[str],
-    first: str | None,
-    owner: str | None,
-    hidden: set[int],
-    local: Locals,
-) -> Reader:
-    """What a whole function was found to read.
+class Reader(ast.NodeVisitor):
+    """Collects what a body reads and assigns beyond its own local names.
 
     Args:
-        node: The function.
         names: The global and free names.
         first: The first parameter.
         owner: The class in whose body the function stands, for names like `__x`.
         hidden: Nodes, by `id`, that are passed over.
         local: What is known of local names.
     """
-    reader = Reader(names=names, first=first, owner=owner, hidden=hidden, local=local)
-    reader.read(node)
-    return reader
-
-
-class Reader(ast.NodeVisitor):
-    """Collects what a body reads and assigns beyond its own local names."""
 
     def __init__(
         self,
@@ -77,10 +62,16 @@ class Reader(ast.NodeVisitor):
 
     def read(self, node: FunctionNode) -> None:
         """The body only: decorators, defaults and annotations count elsewhere or not at all."""
-        for statement in [node.body] if isinstance(node, ast.Lambda) else node.body:
-            self.visit(statement)
+        self.visit_all([node.body] if isinstance(node, ast.Lambda) else node.body)
+
+    def visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
+        """One after the other, as far as they are there."""
+        for node in nodes:
+            if node is not None:
+                self.visit(node)
 
     def visit(self, node: ast.AST) -> None:
+        """Any node, unless it holds a secret."""
         if id(node) in self.hidden:
             return
         asked = asked_by_name(node)
@@ -89,10 +80,12 @@ class Reader(ast.NodeVisitor):
         super().visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
+        """A name, or what a local one stands for."""
         chain = self.chain_of(node) if isinstance(node.ctx, ast.Load) else None
         self.meet(chain or (self.mangled(node.id),), node.ctx)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        """Attributes that ask for more than they say count for that too."""
         if node.attr == "__subclasses__":
             self.computed.add((node.attr,))
         if node.attr in DOCSTRING_READERS:
@@ -102,6 +95,7 @@ class Reader(ast.NodeVisitor):
         self.visit_chain(node, node.ctx)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
+        """`os.environ[name]` is a look-up."""
         chain = self.chain_of(node.value)
         if chain and isinstance(node.ctx, ast.Load):
             self.look_up(chain, node.slice)
@@ -124,6 +118,7 @@ class Reader(ast.NodeVisitor):
             below = below.value
 
     def visit_Return(self, node: ast.Return) -> None:
+        """`return self` hands it to nobody who could put it into a prompt."""
         if isinstance(node.value, ast.Name) and node.value.id == self.first:
             self.returned = True
         else:
@@ -137,12 +132,14 @@ class Reader(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
+        """Calls that look up, that ask, and that change what they are called on."""
         attribute = self.literal_attribute(node)
         self.ask(node)
         if isinstance(node.func, ast.Name) and node.func.id in {"globals", "eval", "exec"}:
             self.computed.add((node.func.id,))
         if attribute:
             self.meet(attribute, ast.Load())
+            self.visit_keys(node.args[0])
             for argument in node.args[2:]:
                 self.visit(argument)
             return
@@ -186,29 +183,32 @@ class Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """The annotation of a local name is never evaluated."""
         self.visit(node.target)
         if node.value:
             self.visit(node.value)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Annotations in a class are evaluated, unlike those of local names."""
+        self.visit_all([*node.decorator_list, *node.bases, *node.keywords])
         outer, self.owner = self.owner, node.name
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign):
                 self.visit(statement.annotation)
-        self.generic_visit(node)
+        self.visit_all(node.body)
         self.owner = outer
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        own = [parameter.arg for parameter in [*node.args.posonlyargs, *node.args.args]]
-        outer, self.first = self.first, None if self.first in own else self.first
-        for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, *node.body):
-            if part is not None:
-                self.visit(part)
+    def visit_FunctionDef(self, node: FunctionNode) -> None:
+        """Decorators and defaults are evaluated outside; within, a parameter hides `self`."""
+        given = node.args
+        self.visit_all([*getattr(node, "decorator_list", []), *given.defaults, *given.kw_defaults])
+        named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        hidden = self.first in [parameter.arg for parameter in named if parameter]
+        outer, self.first = self.first, None if hidden else self.first
+        self.read(node)
         self.first = outer
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self.visit_FunctionDef(node)
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef  # noqa: N815 - named as `ast` asks
 
     def mangled(self, name: str) -> str:
         """A name as it is looked up."""
@@ -233,6 +233,7 @@ class Reader(ast.NodeVisitor):
             self.whole = True
 
     def look_up(self, chain: Chain, what: ast.expr) -> None:
+        """A chain and what is looked up in it."""
         if chain[0] not in self.names:
             return
         if isinstance(what, ast.Name):
