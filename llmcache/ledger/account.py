@@ -14,7 +14,7 @@ from llmcache.backends.forks import forkable
 from llmcache.clock import Clock
 from llmcache.events import Event
 
-__all__ = ["Account"]
+__all__ = ["Account", "RunningCounts"]
 
 DAY = 86_400
 OUTCOMES = {
@@ -61,7 +61,7 @@ class Amounts:
         return Sums(self.calls, self.seconds, self.input_tokens, self.output_tokens)
 
 
-class Account:
+class RunningCounts:
     """The counts of one function in one store, since they were last written.
 
     Args:
@@ -185,3 +185,17 @@ class Account:
             self.add_up_hits()
             cells, self.cells = self.cells, {}
         return {cell: amounts.sums() for cell, amounts in cells.items()}
+
+
+class Account:
+    """Where the calls of one function are counted: held by whoever may count, and by nobody else.
+
+    That none is left tells the book that nothing more will be added to `counts`.
+    """
+
+    __slots__ = ("__weakref__", "add", "add_hit", "add_run")
+
+    def __init__(self, counts: RunningCounts) -> None:
+        self.add_hit = counts.add_hit  # the very methods, so that a hit does not pass through here
+        self.add = counts.add
+        self.add_run = counts.add_run

@@ -19,7 +19,7 @@ from llmcache.backends.counts import Cell, MemoryLedger, Missed, Sums
 from llmcache.backends.forks import forkable
 from llmcache.backends.patience import patience
 from llmcache.clock import Clock
-from llmcache.ledger.account import Account
+from llmcache.ledger.account import Account, RunningCounts
 
 __all__ = ["Book", "account_of", "book_of", "flush"]
 
@@ -52,7 +52,8 @@ class Book:
     def __init__(self, backend: Backend) -> None:
         self.backend: Callable[[], Backend | None] = weakly(backend)
         self.kept: bool = able(backend, Ledgers) is not None
-        self.accounts: dict[Scope, Account] = {}
+        self.accounts: weakref.WeakValueDictionary[Scope, Account] = weakref.WeakValueDictionary()
+        self.running: dict[RunningCounts, weakref.ref[Account]] = {}
         self.missed: deque[Missed] = deque(maxlen=RECENT)
         self.forked()
         forkable(self)
@@ -75,12 +76,13 @@ class Book:
         return self.lone if keeper is None else keeper
 
     def account(self, scope: Scope, clock: Clock) -> Account:
-        """The one account of a function."""
+        """The account of a function: the one that somebody holds, or a new one."""
         with self.opening:
             known = self.accounts.get(scope)
             if known is None:
-                known = Account(scope, clock, self.missed, self.touched)
-                self.accounts[scope] = known
+                counts = RunningCounts(scope, clock, self.missed, self.touched)
+                known = self.accounts[scope] = Account(counts)
+                self.running[counts] = weakref.ref(known)
             return known
 
     def touched(self) -> None:
@@ -99,10 +101,13 @@ class Book:
                     self.write(self.batch)
 
     def gather(self) -> None:
-        """Add up what the accounts have counted since the last time."""
-        for account in list(self.accounts.values()):
-            for cell, sums in account.taken().items():
+        """Add up what was counted since the last time, and let go what nobody can add to."""
+        for counts, account in list(self.running.items()):
+            ended = account() is None  # asked before, as it may end in between
+            for cell, sums in counts.taken().items():
                 self.unwritten[cell] = self.unwritten.get(cell, Sums()).plus(sums)
+            if ended:
+                del self.running[counts]
 
     def next_batch(self) -> Batch | None:
         """What is to be written, under a name of its own; None: there is nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llmcache import LRUBackend, NullBackend, SQLiteBackend, ledger
+from llmcache import LRUBackend, NullBackend, SQLiteBackend, cached_structured, ledger
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.codecs import Usage
@@ -144,6 +144,54 @@ def test_threads_lose_no_count(clock: ManualClock) -> None:
     for thread in threads:
         thread.join()
     assert book.counts() == {cell("hit", model="small"): Sums(20_000, 30_000.0, 200_000, 40_000)}
+
+
+def test_what_nobody_counts_with_any_more_is_counted_and_let_go(clock: ManualClock) -> None:
+    backend = LRUBackend()
+    book = ledger.book_of(backend)
+    kept = tally_at(backend, clock)
+    for number in range(200):
+        scope = Scope(f"tenant {number}", "ask")
+        passing = Tally().at(ledger.account_of(backend, scope, clock))
+        passing.count_hit(ENTRY, clock.time())
+        passing.tell(Miss(function="ask", key="k", reason="absent"))
+        kept.count_hit(ENTRY, clock.time())
+        del passing
+    counts = book.counts()
+    assert len(book.running) == 1
+    assert counts[cell("hit", model="small")].calls == 200
+    others = [sums.calls for found, sums in counts.items() if found.namespace != "tenant"]
+    assert others == [1] * 400
+    kept.count_hit(ENTRY, clock.time())
+    assert book.counts()[cell("hit", model="small")].calls == 201
+
+
+@pytest.mark.usefixtures("restless")
+def test_no_count_is_lost_while_namespaces_come_and_go() -> None:
+    """As with a namespace a tenant: a function for one call, in threads, while all is written."""
+    backend = LRUBackend()
+    book = ledger.book_of(backend)
+
+    @cached_structured(name="ask", version=1, backend=backend)
+    def ask(text: str) -> str:
+        return text
+
+    start = threading.Barrier(5)
+
+    def count() -> None:
+        start.wait()
+        for number in range(300):
+            ask.cache_with(namespace=f"tenant {number % 3}")("x")
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    while any(thread.is_alive() for thread in threads):
+        book.flush()
+    calls = [sums.calls for found, sums in book.counts().items() if found.outcome != "run"]
+    assert sum(calls) == 1200
+    assert len(book.running) == 0
 
 
 def test_closing_writes_what_is_in_hand(tmp_path: Path, clock: ManualClock) -> None:
