@@ -59,7 +59,7 @@ class Fingerprints:
         self.of_types: Remembered[Reading] = Remembered()
         self.of_functions: Remembered[Reading] = Remembered()
         self.objects: Objects = Objects(self)
-        self.aliases: dict[Any, Any] = {}
+        self.aliases: dict[tuple[Any, str], Any] = {}
 
     def at(self, files: bool) -> Fingerprints:  # noqa: FBT001 - as `Live`
         """The same, sharing all that is known, where files may be read or may not."""
@@ -128,8 +128,7 @@ class Fingerprints:
 
     def type_reading(self, kind: Any) -> Reading:
         """What a type is made of; remembered by the class, or by the alias."""
-        known = kind if isinstance(kind, type) else self.same_alias(kind)
-        reading = self.of_types.get(known)
+        reading = self.of_types.get(kind)
         if reading is None or not reading.current():
             reading = Reading()
             follower = self.follower(reading)
@@ -137,15 +136,18 @@ class Fingerprints:
                 follower.members.known_class(kind, ())
             else:
                 self.result(kind, reading, follower)
-            self.of_types.put(known, reading)
+            self.of_types.put(kind, reading)
         return reading
 
     def same_alias(self, alias: Any) -> Any:
-        """One object for all equal aliases: `list[User]` is made anew wherever it is written."""
+        """One object for all aliases that are alike: `list[User]` is made anew wherever it stands.
+
+        Unions and literals in another order are equal, and other prompts.
+        """
         if len(self.aliases) > ALIASES_KEPT:
             self.aliases.clear()
         try:
-            return self.aliases.setdefault(alias, alias)
+            return self.aliases.setdefault((alias, repr(alias)), alias)
         except TypeError:
             return alias
 

@@ -215,6 +215,21 @@ def test_a_type_that_cannot_be_hashed_has_a_key() -> None:
     assert result.declared == list[alias]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (int | str, str | int),
+        (Literal["a", "b"], Literal["b", "a"]),
+        (Annotated[int, 1], Annotated[int, True]),
+    ],
+)
+def test_equal_types_in_another_order_have_keys_of_their_own(one: Any, other: Any) -> None:
+    alone = [FunctionKeys(unannotated).digest(("x", kind), {}) for kind in (one, other)]
+    keys = FunctionKeys(unannotated)
+    assert [keys.digest(("x", kind), {}) for kind in (one, other)] == alone
+    assert len({*alone}) == len(alone)
+
+
 def test_equal_types_in_another_order_are_results_of_their_own() -> None:
     keys = FunctionKeys(unannotated)
     for order in (Literal["a", "b"], Literal["b", "a"]):

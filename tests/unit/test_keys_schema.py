@@ -178,7 +178,7 @@ def test_two_classes_of_one_name_are_told_apart() -> None:
 def test_a_type_is_described_once() -> None:
     fingerprints = Fingerprints(Project("tests"))
     assert fingerprints.type_reading(Node) is fingerprints.type_reading(Node)
-    assert fingerprints.type_reading(list[Node]) is fingerprints.type_reading(list[Node])
+    assert fingerprints.same_alias(list[Node]) is fingerprints.same_alias(list[Node])
 
 
 def test_classes_made_at_run_time_are_let_go_of() -> None:
