@@ -8,7 +8,6 @@ first use, never at import, and again after `reset_configuration()`.
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from llmcache.clock import SYSTEM, Clock
 from llmcache.errors import ConfigurationError, ConfigurationWarning
 from llmcache.modes import mode_in_context
 from llmcache.notices import notice
-from llmcache.spellings import SPELLINGS, Mode, TimeToLive
+from llmcache.spellings import SPELLINGS, Mode, TimeToLive, hint_at
 
 __all__ = [
     "Mode",
@@ -129,11 +128,11 @@ def layer(values: Layer, *, prefix: str = "") -> dict[str, Any]:
 
 def unknown(name: str, allowed: tuple[str, ...]) -> ConfigurationError:
     """The error for a setting that does not exist."""
-    near = difflib.get_close_matches(name, allowed, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(sorted(allowed))
     return ConfigurationError(
-        f"There is no setting {name!r}.{hint} Settings: {listed}.", name=name, allowed=listed
+        f"There is no setting {name!r}.{hint_at(name, allowed)} Settings: {listed}.",
+        name=name,
+        allowed=listed,
     )
 
 
@@ -153,10 +152,9 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             if environ[variable].strip():
                 found[VARIABLES[variable]] = environ[variable].strip()
             continue
-        near = difflib.get_close_matches(variable, VARIABLES, 1, cutoff=0.0)
         notice(
-            f"The variable {variable} is not one of llmcache and has no effect; "
-            f"the nearest is {near[0]}.",
+            f"The variable {variable} is not one of llmcache and has no effect."
+            f"{hint_at(variable, VARIABLES, alike=0)}",
             ConfigurationWarning,
         )
     try:

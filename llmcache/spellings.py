@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import enum
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from typing import Any
 from llmcache.durations import Duration, parse_duration, parse_size
 from llmcache.errors import ConfigurationError
 
-__all__ = ["SPELLINGS", "Mode", "TimeToLive", "read_ttl"]
+__all__ = ["SPELLINGS", "Mode", "TimeToLive", "hint_at", "read_ttl"]
 
 TimeToLive = float | Callable[[Any], Duration | None] | None
 KEY_BYTES = 32
@@ -34,6 +35,18 @@ class Mode(enum.StrEnum):
     REFRESH = "refresh"
     READONLY = "readonly"
     OFFLINE = "offline"
+
+
+def hint_at(name: str, known: Iterable[str], *, alike: float = 0.6) -> str:
+    """What may have been meant by a name that does not exist, to be put behind the full stop.
+
+    Args:
+        name: What was written.
+        known: The names that exist.
+        alike: From 0, whatever is nearest, to 1, equal; what is less alike is not hinted at.
+    """
+    near = difflib.get_close_matches(name, known, 1, alike)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def refused(name: str, value: object, allowed: str, *, secret: bool = False) -> ConfigurationError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from llmcache.errors import ConfigurationError
+from llmcache.spellings import hint_at
 
 __all__ = ["Address", "masked", "read_address", "read_options", "refused", "whole_number"]
 
@@ -61,10 +61,10 @@ def shown_option(option: re.Match[str]) -> str:
     return option[0] if SHOWN_OPTION.match(option[0]) else f"{option[1]}***"
 
 
-def refused(shown: str, why: str, *, allowed: str = FORMS) -> ConfigurationError:
+def refused(shown: str, why: str, *, hint: str = "", allowed: str = FORMS) -> ConfigurationError:
     """The error for one URL."""
     return ConfigurationError(
-        f"Backend URL {shown!r}: {why}. Allowed: {allowed}.",
+        f"Backend URL {shown!r}: {why}.{hint} Allowed: {allowed}.",
         name="backend",
         value=shown,
         allowed=allowed,
@@ -112,12 +112,11 @@ def check_scheme(url: str, scheme: str, schemes: Iterable[str], shown: str) -> N
     if not scheme:
         hint = f"{url}://" if url in schemes else f"for a file sqlite:///{shown}"
         raise refused(shown, f"it has no scheme; write {hint}")
-    near = difflib.get_close_matches(scheme, schemes, n=1)
-    hint = f"; did you mean {near[0]}://" if near else ""
+    hint = hint_at(scheme, schemes)
     if scheme.startswith("memory+"):
         far = sorted(one.removeprefix("memory+") for one in schemes if one.startswith("memory+"))
-        hint = f"; memory can stand in front of {', '.join(far)}"
-    raise refused(shown, f"the scheme {scheme!r} is not known{hint}")
+        hint = f" Memory can stand in front of {', '.join(far)}."
+    raise refused(shown, f"the scheme {scheme!r} is not known", hint=hint)
 
 
 def read_options(
@@ -132,9 +131,8 @@ def read_options(
     allowed = f"the options {', '.join(sorted(readers))}" if readers else "no options"
     for name in texts:
         if name not in readers:
-            near = difflib.get_close_matches(name, readers, n=1)
-            hint = f"; did you mean {near[0]!r}" if near else ""
-            raise refused(shown, f"the option {name!r} is not known{hint}", allowed=allowed)
+            why, hint = f"the option {name!r} is not known", hint_at(name, readers)
+            raise refused(shown, why, hint=hint, allowed=allowed)
     values: dict[str, object] = {}
     for name, text in texts.items():
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from llmcache.backends.base import Backend
@@ -13,8 +12,9 @@ from llmcache.decorator.wrappers import CachedCallable
 from llmcache.durations import Duration
 from llmcache.errors import ConfigurationError
 from llmcache.settings import layer
+from llmcache.spellings import hint_at
 
-__all__ = ["cached_structured"]
+__all__ = ["cached_structured", "check_options"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -123,9 +123,7 @@ SETTINGS = (
 
 def decorate(function: Any, options: Mapping[str, Any]) -> CachedCallable:
     """Wrap one function under checked options."""
-    unknown = set(options) - {*KEYING, *SETTINGS, "cache_if"}
-    if unknown:
-        raise unknown_option(min(unknown))
+    check_options("cached_structured", options, {*KEYING, *SETTINGS, "cache_if"})
     if isinstance(function, type):
         name = function.__name__
         raise TypeError(
@@ -150,14 +148,16 @@ def decorate(function: Any, options: Mapping[str, Any]) -> CachedCallable:
     return CachedCallable(function, Variant(Subject(function, settings, keep_if, keying)))
 
 
-def unknown_option(name: str) -> ConfigurationError:
-    """The error for an option that does not exist."""
-    allowed = (*SETTINGS, *KEYING, "cache_if")
-    near = difflib.get_close_matches(name, allowed, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    listed = ", ".join(sorted(allowed))
-    return ConfigurationError(
-        f"cached_structured has no option {name!r}.{hint} Options: {listed}.",
-        name=name,
-        allowed=listed,
-    )
+def check_options(taker: str, options: Iterable[str], known: Collection[str]) -> None:
+    """Refuse an option that does not exist.
+
+    Raises:
+        ConfigurationError: With the name that may have been meant.
+    """
+    for name in sorted(set(options) - set(known)):
+        listed = ", ".join(sorted(known))
+        raise ConfigurationError(
+            f"{taker} has no option {name!r}.{hint_at(name, known)} Options: {listed}.",
+            name=name,
+            allowed=listed,
+        )

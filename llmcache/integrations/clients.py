@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from llmcache.backends.base import Backend
+from llmcache.decorator.cached import check_options
 from llmcache.durations import Duration
 from llmcache.errors import ConfigurationWarning
 from llmcache.integrations.create import AsyncCachedCreate, CachedCreate
 from llmcache.integrations.request import OF_THEIR_OWN, model_of
 from llmcache.keys.clients import PASSED_BY
+from llmcache.spellings import hint_at
 
 if TYPE_CHECKING:
     from instructor import Instructor
@@ -92,11 +93,12 @@ def cached_client(
 
     Raises:
         TypeError: Where `client` is no Instructor client.
-        ConfigurationError: For a value that an option does not take.
+        ConfigurationError: For an unknown option or a value that one does not take.
 
     Warns:
         ConfigurationWarning: Where `ignore` names what the client's requests do not have.
     """
+    check_options("cached_client", options, {"ignore", *Options.__optional_keys__})
     made = create_fn_of(client)
     if isinstance(made, CachedCreate):
         made = made.create
@@ -143,10 +145,9 @@ def warn_of_unknown(names: frozenset[str], create: Any) -> None:
         return
     known = {*parameters, *OF_THEIR_OWN, *PASSED_BY, *OF_INSTRUCTOR}
     for name in sorted(names - known):
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         warnings.warn(
-            f"ignore={name!r}: this client's requests have no parameter of that name.{hint}",
+            f"ignore={name!r}: this client's requests have no parameter of that name."
+            f"{hint_at(name, known)}",
             ConfigurationWarning,
             stacklevel=3,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from llmcache.errors import ConfigurationError, UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.prompt import refuse_iterators
 from llmcache.integrations.request import asked_type, described
+from llmcache.spellings import hint_at
 
 __all__ = ["AsyncCachedCreate", "CachedCreate"]
 
@@ -60,10 +60,10 @@ def check_names(request: Mapping[str, Any]) -> None:
     """
     for name in request:
         if name.startswith("cache_") and name not in PER_CALL:
-            near = difflib.get_close_matches(name, PER_CALL, 1, cutoff=0.75)
-            if near:
+            hint = hint_at(name, PER_CALL, alike=0.75)
+            if hint:
                 raise ConfigurationError(
-                    f"A call of a cached client takes no {name!r}. Did you mean {near[0]!r}?",
+                    f"A call of a cached client takes no {name!r}.{hint}",
                     name=name,
                     allowed=", ".join(PER_CALL),
                 )

@@ -7,13 +7,13 @@ the very `TypeError` that the function would raise.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from inspect import Parameter, Signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from llmcache.errors import ConfigurationError
+from llmcache.spellings import hint_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -132,10 +132,9 @@ class Binder:
             )
         for name in names:
             if name not in self.names:
-                near = difflib.get_close_matches(str(name), self.names, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = hint_at(str(name), self.names)
                 raise ConfigurationError(
-                    f"ignore names {name!r}, which is no parameter{hint} (there are: {allowed})",
+                    f"ignore names {name!r}, which is no parameter.{hint} There are: {allowed}.",
                     name="ignore",
                     value=str(name),
                     allowed=allowed,

@@ -247,7 +247,7 @@ async def test_clients_of_one_store_share_answers_and_clearing(
 
 
 def test_an_option_that_does_not_exist_is_refused_at_once(made: Any) -> None:
-    with pytest.raises(ConfigurationError, match="Did you mean 'ttl'"):
+    with pytest.raises(ConfigurationError, match=r"cached_client has .* Did you mean 'ttl'"):
         cached_client(made, tll="1h")  # type: ignore[call-arg] # the mistake under test
 
 

@@ -65,7 +65,7 @@ def test_a_bad_encryption_key_is_refused_and_not_shown(monkeypatch, value):
 
 def test_an_unknown_variable_is_told_once_with_the_nearest(monkeypatch):
     set_environment(monkeypatch, LLMCACHE_TLL="7d")
-    with pytest.warns(ConfigurationWarning, match="LLMCACHE_TLL .* LLMCACHE_TTL") as warned:
+    with pytest.warns(ConfigurationWarning, match="LLMCACHE_TLL .* 'LLMCACHE_TTL'") as warned:
         assert [echo("a"), echo("a")] == ["a", "a"]
     assert len(warned) == 1
 

@@ -105,8 +105,8 @@ def test_a_misspelled_variable_is_a_warning_without_a_source_line(
     command = [sys.executable, "-m", "llmcache", "path"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - this very Python
     assert done.stderr == (
-        "Warning: The variable LLMCACHE_TLL is not one of llmcache and has no effect; "
-        "the nearest is LLMCACHE_TTL.\n"
+        "Warning: The variable LLMCACHE_TLL is not one of llmcache and has no effect. "
+        "Did you mean 'LLMCACHE_TTL'?\n"
     )
 
 

@@ -172,7 +172,7 @@ def test_ignored_parameters_are_left_out() -> None:
 
 
 def test_an_unknown_name_to_ignore_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ConfigurationError, match="did you mean 'temperature'") as caught:
+    with pytest.raises(ConfigurationError, match="Did you mean 'temperature'") as caught:
         Binder(plain).check_ignored(["text", "temprature"])
     assert (caught.value.name, caught.value.value) == ("ignore", "temprature")
     assert caught.value.allowed == "text, model, temperature"

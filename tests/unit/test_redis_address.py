@@ -141,7 +141,7 @@ def test_an_exchange_takes_half_a_second_unless_the_url_or_a_shorter_setting_say
 
 def test_the_options_that_others_know_by_another_name_are_hinted_at() -> None:
     open_backend("redis://h/0?max_connections=64")
-    with pytest.raises(ConfigurationError, match="did you mean 'timeout'"):
+    with pytest.raises(ConfigurationError, match="Did you mean 'timeout'"):
         open_backend("redis://h/0?socket_timeout=1")
     with pytest.raises(ConfigurationError, match="whole number above 0"):
         open_backend("redis://h/0?max_connections=many")
