@@ -15,10 +15,11 @@ from llmcache.cli.records import write_entry, write_shared
 
 __all__ = ["Salvaged", "salvaged"]
 
-WALKS = tuple(
-    f"SELECT id FROM entry {way} {order}"  # noqa: S608 - of these words only  # nosec B608
-    for way in ("INDEXED BY entry_hash ORDER BY hash", "NOT INDEXED ORDER BY id")
-    for order in ("ASC", "DESC")
+WALKS = (
+    "SELECT id FROM entry INDEXED BY entry_hash ORDER BY hash ASC",
+    "SELECT id FROM entry INDEXED BY entry_hash ORDER BY hash DESC",
+    "SELECT id FROM entry NOT INDEXED ORDER BY id ASC",
+    "SELECT id FROM entry NOT INDEXED ORDER BY id DESC",
 )
 """By index and table, from both ends: a walk ends at the first page that cannot be read."""
 

@@ -200,9 +200,8 @@ def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tup
                 "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
             )
             command = ["redis-sentinel", str(file)]
-            process = running.enter_context(
-                subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server  # nosec B603
-            )
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server  # nosec B603
+            running.enter_context(process)
             running.callback(process.kill)
         yield [("127.0.0.1", port) for port in ports]
 

@@ -56,7 +56,7 @@ def search(
     if last is None or (condition == ENDED and (soonest is None or soonest > value)):
         return [], further
     meeting = f"""SELECT id, length(value), hash FROM entry
-        WHERE hash > ? AND hash <= ? AND {condition} ORDER BY hash LIMIT ?"""  # noqa: S608 - from above  # nosec B608
+        WHERE hash > ? AND hash <= ? AND {condition} ORDER BY hash LIMIT ?"""  # noqa: S608 - from above  # nosec
     found = raw.execute(meeting, (after, last, value, BATCH)).fetchall()
     if len(found) == BATCH:
         return found, found[-1][2]

@@ -117,7 +117,7 @@ def filling_of(raw: sqlite3.Connection, bounds: Bounds) -> Filling:
     content = "(SELECT coalesce(sum(length(value)), 0) FROM entry)" if bounds.tiny else 0
     row = raw.execute(
         f"""SELECT {entries}, {content}, page_count, freelist_count
-        FROM pragma_page_count(), pragma_freelist_count()"""  # noqa: S608 - from above  # nosec B608
+        FROM pragma_page_count(), pragma_freelist_count()"""  # noqa: S608 - from above  # nosec
     ).fetchone()
     return Filling(*row)
 
