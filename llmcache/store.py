@@ -8,13 +8,15 @@ backend ends; it comes out as `Failed`.
 
 from __future__ import annotations
 
+import enum
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from llmcache.backends.base import (
+    READING,
     AsyncLeasing,
     Backend,
     Claim,
@@ -31,15 +33,35 @@ from llmcache.backends.forks import forkable
 from llmcache.backends.workers import in_worker
 from llmcache.errors import BackendError, BackendUnavailableError
 
-__all__ = ["Failed", "ProcessEpochs", "Store", "store_of"]
+__all__ = ["Failed", "Operation", "ProcessEpochs", "Store", "store_of"]
 
 logger: logging.Logger = logging.getLogger("llmcache")
+
+
+class Operation(enum.StrEnum):
+    """What the engine may want of a store, by the name that the backend's method has."""
+
+    GET = "get"
+    CLAIM = "claim"
+    SETTLE = "settle"
+    RELEASE = "release"
+    EPOCH = "epoch"
+    PUT_IF = "put_if"
+    ADVANCE = "advance"
+    INVALIDATE = "invalidate"
+    CLEAR = "clear"
+    PUT_MANIFEST = "put_manifest"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it leaves all entries as they are."""
+        return self in READING
 
 
 class Failed(NamedTuple):
     """The backend failed in `operation`."""
 
-    operation: str
+    operation: Operation
     error: BackendError
 
 
@@ -107,26 +129,27 @@ class Store:
         self.description: str = backend.description
         self.leasing: Leasing | None = able(backend, Leasing)
         self.epochs: Epochs = able(backend, Epochs) or ProcessEpochs(backend)
-        self.manifests: Manifests | None = able(backend, Manifests)
-        native = able(backend, AsyncLeasing)
-        self.native: tuple[str, ...] = () if native is None else NATIVE
-        # The keys that were asked for here; None: a claim costs more than a look, as it writes,
-        # or a look costs next to nothing.
-        claims_cheaply = native is not None or (self.leasing is None and backend.blocking)
+        manifests = able(backend, Manifests)
+        # The keys that were asked for here; None: a claim costs more than a look, or a look next to
+        # nothing. Without leases a claim is a look.
+        claims_cheaply = self.leasing is None and backend.blocking
+        claims_cheaply = claims_cheaply or getattr(backend, "claims_cheaply", False)
         self.asked: set[str] | None = set() if claims_cheaply else None
         self.heard_of: dict[type[BackendError], object] = {}
-        self.operations: dict[str, Callable[..., Any]] = {
-            "get": backend.get,
-            "claim": self.leasing.claim if self.leasing else self.claim_unleased,
-            "settle": self.leasing.settle if self.leasing else self.settle_unleased,
-            "release": self.leasing.release if self.leasing else release_nothing,
-            "epoch": self.epochs.epoch,
-            "put_if": self.epochs.put_if,
-            "advance": self.epochs.advance,
-            "invalidate": self.epochs.invalidate,
-            "clear": self.epochs.clear,
-            "put_manifest": self.manifests.put_manifest if self.manifests else keep_nothing,
+        self.operations: dict[Operation, Callable[..., Any]] = {
+            Operation.GET: backend.get,
+            Operation.CLAIM: self.leasing.claim if self.leasing else self.claim_unleased,
+            Operation.SETTLE: self.leasing.settle if self.leasing else self.settle_unleased,
+            Operation.RELEASE: self.leasing.release if self.leasing else release_nothing,
+            Operation.EPOCH: self.epochs.epoch,
+            Operation.PUT_IF: self.epochs.put_if,
+            Operation.ADVANCE: self.epochs.advance,
+            Operation.INVALIDATE: self.epochs.invalidate,
+            Operation.CLEAR: self.epochs.clear,
+            Operation.PUT_MANIFEST: manifests.put_manifest if manifests else keep_nothing,
         }
+        native = able(backend, AsyncLeasing)
+        self.native: dict[Operation, Callable[..., Awaitable[Any]]] = native_of(native)
 
     def claim_unleased(
         self,
@@ -150,30 +173,32 @@ class Store:
         try:
             return self.backend.get(key)
         except Exception as error:  # noqa: BLE001 - whatever a backend raises must not fail the call
-            return self.failed("get", error)
+            return self.failed(Operation.GET, error)
 
     async def aget(self, key: str) -> Entry | Nothing | Failed:
         """As `get`, async."""
         try:
             return await self.backend.aget(key)
         except Exception as error:  # noqa: BLE001 - as in get
-            return self.failed("get", error)
+            return self.failed(Operation.GET, error)
 
-    def run(self, operation: str, *arguments: Any, **named: Any) -> Any:
-        """Run one of `operations`."""
+    def run(self, operation: Operation, *arguments: Any, **named: Any) -> Any:
+        """Do an operation."""
+        work = self.operations[operation]
         try:
-            return self.operations[operation](*arguments, **named)
+            return work(*arguments, **named)
         except Exception as error:  # noqa: BLE001 - as in get
             return self.failed(operation, error)
 
-    async def arun(self, operation: str, *arguments: Any, **named: Any) -> Any:
+    async def arun(self, operation: Operation, *arguments: Any, **named: Any) -> Any:
         """As `run`, async: natively, at once, or in a worker thread, as the backend is."""
+        work, native = self.operations[operation], self.native.get(operation)
         try:
-            if operation in self.native:
-                return await getattr(self.backend, f"a{operation}")(*arguments, **named)
+            if native is not None:
+                return await native(*arguments, **named)
             if not self.backend.blocking:
-                return self.operations[operation](*arguments, **named)
-            return await in_worker(self.operations[operation], *arguments, **named)
+                return work(*arguments, **named)
+            return await in_worker(work, *arguments, **named)
         except Exception as error:  # noqa: BLE001 - as in get
             return self.failed(operation, error)
 
@@ -182,7 +207,7 @@ class Store:
         this = object()
         return self.heard_of.setdefault(type(failed.error), this) is this
 
-    def failed(self, operation: str, error: Exception) -> Failed:
+    def failed(self, operation: Operation, error: Exception) -> Failed:
         """Any failure as a `BackendError`."""
         if not isinstance(error, BackendError):
             logger.debug("%s failed in %s", self.description, operation, exc_info=error)
@@ -190,14 +215,25 @@ class Store:
                 f"{self.description}: {in_words(operation)} failed: "
                 f"{type(error).__name__}: {error}",
                 backend=self.description,
-                operation=operation,
+                operation=operation.value,
             )
             known.__cause__ = error
             error = known
         return Failed(operation, error)
 
 
-NATIVE = ("claim", "settle", "release", "invalidate", "advance", "clear")
+def native_of(leasing: AsyncLeasing | None) -> dict[Operation, Callable[..., Awaitable[Any]]]:
+    """What is done without a thread of ours."""
+    if leasing is None:
+        return {}
+    return {
+        Operation.CLAIM: leasing.aclaim,
+        Operation.SETTLE: leasing.asettle,
+        Operation.RELEASE: leasing.arelease,
+        Operation.INVALIDATE: leasing.ainvalidate,
+        Operation.ADVANCE: leasing.aadvance,
+        Operation.CLEAR: leasing.aclear,
+    }
 
 
 def release_nothing(key: str, token: str) -> None:

@@ -12,8 +12,9 @@ from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWa
 from llmcache.events import Event, emit
 from llmcache.ledger import Account
 from llmcache.notices import notice
+from llmcache.store import Failed, Store
 
-__all__ = ["CacheInfo", "Tally", "told_of_failure", "told_of_left"]
+__all__ = ["CacheInfo", "Tally", "told_of_failure", "told_of_left", "warn_of_failure"]
 
 
 class CacheInfo(NamedTuple):
@@ -75,6 +76,12 @@ def told_of_failure(function: str, text: str) -> str:
         "BackendFailure events. `llmcache doctor` looks into the store, on_backend_error='raise' "
         "makes an error of it, and LLMCACHE_DISABLE=1 goes without."
     )
+
+
+def warn_of_failure(store: Store, failed: Failed, function: str) -> None:
+    """Warn that a store failed, once for each kind of failure: many functions share a store."""
+    if store.is_first(failed):
+        notice(told_of_failure(function, str(failed.error)), BackendWarning)
 
 
 def told_of_left(function: str) -> str:
@@ -144,10 +151,6 @@ class Tally:
             "(a return annotation or response_model=), or register_codec() for a foreign one.",
             UncacheableResultWarning,
         )
-
-    def warn_backend(self, function: str, text: str) -> None:
-        """The store failed; the call went on."""
-        self.warn_once("backend", told_of_failure(function, text), BackendWarning)
 
     def warn_uncacheable(self, function: str, error: Exception) -> None:
         """A call ran uncached because an argument has no stable form."""

@@ -106,7 +106,7 @@ class Leasing(Epochs, Protocol):
 
 @runtime_checkable
 class AsyncLeasing(Leasing, Protocol):
-    """Leasing by a native asyncio client; a backend without it is driven in a worker thread."""
+    """Leasing with async twins of its own; a backend without them is driven in a worker thread."""
 
     async def aclaim(
         self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None

@@ -25,6 +25,8 @@ from llmcache.backends.entries import Claim, Entry, Held, Listed, Nothing, Scope
 from llmcache.backends.workers import in_worker
 
 __all__ = [
+    "READING",
+    "Ability",
     "AsyncLeasing",
     "Backend",
     "BackendBase",
@@ -118,9 +120,14 @@ class BackendBase(ABC):
 
     A subclass gives `get`, `put`, `delete` and `close`, and replaces the twins where it has
     something better than a thread.
+
+    Attributes:
+        claims_cheaply: Whether `claim` takes no longer than `get`, as on a server, so that a miss
+            is best asked for by the claim alone.
     """
 
     blocking = True
+    claims_cheaply = False
 
     @property
     @abstractmethod

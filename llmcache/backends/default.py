@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
-from llmcache.backends.base import Backend, able
+from llmcache.backends.base import Ability, Backend, able
 from llmcache.backends.forks import forkable
 from llmcache.backends.lone import LoneMemory
 from llmcache.backends.tiered import Far, TieredBackend
@@ -18,8 +18,6 @@ from llmcache.errors import BackendUnavailableError, BackendWarning
 from llmcache.notices import notice
 
 __all__ = ["DefaultBackend"]
-
-Ability = TypeVar("Ability")
 
 
 class DefaultBackend(TieredBackend):

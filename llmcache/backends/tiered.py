@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from llmcache.backends.base import (
+    Ability,
     AsyncLeasing,
     Backend,
     BackendBase,
@@ -29,8 +30,6 @@ from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration
 
 __all__ = ["TieredBackend"]
-
-Ability = TypeVar("Ability")
 
 
 class Far(
@@ -80,6 +79,7 @@ class TieredBackend(KeepsCounts, BackendBase):
         self.far: Far = cast("Far", checked("far", far))
         self.copies: Copies = Copies(self.near, self.ability(Invalidations), life, clock)
         self.blocking: bool = far.blocking or near.blocking
+        self.claims_cheaply: bool = getattr(far, "claims_cheaply", False)
 
     @property
     def description(self) -> str:

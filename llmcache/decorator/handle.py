@@ -19,7 +19,7 @@ from llmcache.engine.looking import afound, every_key, found
 from llmcache.engine.question import Plan, Question, outcome_of, restore, revive
 from llmcache.keys.explain import Explanation
 from llmcache.lookup import Fresh
-from llmcache.store import Failed
+from llmcache.store import Failed, Operation
 from llmcache.tally import CacheInfo
 
 __all__ = [
@@ -73,7 +73,7 @@ def invalidate(variant: Variant, call: Arguments) -> bool:
     question = variant.question(plan, call)
     forget_running(question)
     run = plan.store.run
-    gone = [done(run("invalidate", key, plan.scope)) for key in every_key(question)]
+    gone = [done(run(Operation.INVALIDATE, key, plan.scope)) for key in every_key(question)]
     forget_running(question)
     return any(gone)
 
@@ -84,7 +84,7 @@ async def ainvalidate(variant: Variant, call: Arguments) -> bool:
     question = await variant.aquestion(plan, call)
     forget_running(question)
     run = plan.store.arun
-    gone = [done(await run("invalidate", key, plan.scope)) for key in every_key(question)]
+    gone = [done(await run(Operation.INVALIDATE, key, plan.scope)) for key in every_key(question)]
     forget_running(question)
     return any(gone)
 
@@ -93,7 +93,7 @@ def clear(variant: Variant) -> int:
     """Forget all answers of the function in its namespace; how many there were."""
     plan = variant.plan()
     forget_all_running(plan)
-    cleared = int(done(plan.store.run("clear", plan.scope)))
+    cleared = int(done(plan.store.run(Operation.CLEAR, plan.scope)))
     forget_all_running(plan)
     return cleared
 
@@ -102,7 +102,7 @@ async def aclear(variant: Variant) -> int:
     """As `clear`, async."""
     plan = variant.plan()
     forget_all_running(plan)
-    cleared = int(done(await plan.store.arun("clear", plan.scope)))
+    cleared = int(done(await plan.store.arun(Operation.CLEAR, plan.scope)))
     forget_all_running(plan)
     return cleared
 

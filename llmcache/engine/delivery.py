@@ -17,11 +17,13 @@ from itertools import islice
 from typing import Any
 
 from llmcache.engine.driving import acarry_out, adrive, carry_out, drive
-from llmcache.engine.flow import Ask, store_items
+from llmcache.engine.flow import store_items
 from llmcache.engine.question import ASYNC_ITEMS, ITEMS, Answer, Question, Turn
+from llmcache.engine.steps import Ask
 from llmcache.flight.board import Flights
 from llmcache.flight.items import Gone, Items, refuse
 from llmcache.flight.streams import AsyncSharedStream, LiveStreams, SharedStream, Stream
+from llmcache.store import Operation
 
 __all__ = ["adeliver", "ajoined", "deliver", "flights", "joined", "live", "opened"]
 
@@ -63,6 +65,11 @@ def may_join(question: Question) -> Stream | None:
     return live.find(question.seat) if question.joins and not question.anew else None
 
 
+def epoch_of(question: Question) -> Ask:
+    """The step that asks for the epoch of the key."""
+    return Ask(Operation.EPOCH, (question.key, question.plan.scope))
+
+
 def still_valid(stream: Stream, epoch: Any) -> Stream | None:
     """The stream, unless the key has seen an invalidation since it was begun."""
     if isinstance(epoch, int) and epoch != stream.epoch:
@@ -71,16 +78,12 @@ def still_valid(stream: Stream, epoch: Any) -> Stream | None:
     return stream
 
 
-EPOCH = "epoch"
-
-
 def joined(question: Question) -> Stream | None:
     """The running stream to read on in, unless it was invalidated, by whatever process."""
     stream = may_join(question)
     if stream is None or stream.epoch is None:
         return stream
-    asking = Ask(EPOCH, (question.key, question.plan.scope))
-    return still_valid(stream, carry_out(question, asking))
+    return still_valid(stream, carry_out(question, epoch_of(question)))
 
 
 async def ajoined(question: Question) -> Stream | None:
@@ -88,8 +91,7 @@ async def ajoined(question: Question) -> Stream | None:
     stream = may_join(question)
     if stream is None or stream.epoch is None:
         return stream
-    asking = Ask(EPOCH, (question.key, question.plan.scope))
-    return still_valid(stream, await acarry_out(question, asking))
+    return still_valid(stream, await acarry_out(question, epoch_of(question)))
 
 
 def deliver(

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from llmcache.backends.patience import patience
-from llmcache.engine.flow import Ask, Compute, Pause, Raised, Step
 from llmcache.engine.question import Question
+from llmcache.engine.steps import Ask, Compute, Pause, Raised, Step, Steps
+from llmcache.flight.leases import Lease, renewals
 
 __all__ = ["acarry_out", "adrive", "carry_out", "drive"]
 
 Came = TypeVar("Came")
-Steps = Generator[Step, Any, Came | Raised]
+
+GRACE = 0.25
+"""Seconds beyond the patience of a call for which one who is cancelled waits for storage."""
 
 
 def drive(question: Question, steps: Steps[Came]) -> Came:
@@ -44,7 +48,7 @@ def drive(question: Question, steps: Steps[Came]) -> Came:
 def carry_out(question: Question, step: Step) -> Any:
     """Do one step."""
     match step:
-        case Ask(operation, arguments, named):
+        case Ask(operation, arguments, named, _):
             with bounded(question):
                 return question.plan.store.run(operation, *arguments, **named)
         case Pause(seconds):
@@ -117,11 +121,7 @@ async def computed(question: Question) -> Any:
 
 
 async def asked(question: Question, ask: Ask) -> Any:
-    """One operation of the store, to its end, also when cancelled meanwhile.
-
-    A claim that goes on in its thread after its caller has left would take a lease that nobody
-    gives back. The end is near: storage is bounded by the patience of the call.
-    """
+    """One operation of the store; one who is cancelled meanwhile leaves as `let_go` says."""
     monotonic = question.plan.settings.clock.monotonic
     started = monotonic()
     with patience(max(question.patience, 0.0)):  # which the task takes along in its context
@@ -131,9 +131,40 @@ async def asked(question: Question, ask: Ask) -> Any:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        while not task.done():  # cancelled again, it waits all the same
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait((task,))
+        await let_go(question, ask, task, question.patience - (monotonic() - started))
         raise
     finally:
         question.patience -= monotonic() - started
+
+
+async def let_go(question: Question, ask: Ask, task: asyncio.Task[Any], seconds: float) -> None:
+    """Leave an operation to itself, of which nobody wants to know any more.
+
+    What writes is waited for, as the loop may end with this caller. The end is near, where the
+    backend goes by the patience of the call; for one that does not, as a user's own may, nobody
+    waits longer than that and `GRACE`. A lease that it takes later is given back then.
+    """
+    lease = ask.lease if ask.lease is not None and ask.lease.stands else None
+    if lease is not None or not ask.operation.reads:
+        await ended(task, max(seconds, 0.0) + GRACE)
+    if task.done():
+        return
+    question.reachable = False
+    if lease is not None:
+        lease.stands = False  # not yet
+        task.add_done_callback(partial(give_back_late, lease))
+
+
+async def ended(task: asyncio.Task[Any], seconds: float) -> None:
+    """Wait for a task, for so long at most; cancelled again, it waits all the same."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not task.done() and (left := end - loop.time()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait((task,), timeout=left)
+
+
+def give_back_late(lease: Lease, _: asyncio.Task[Any]) -> None:
+    """The claim that was left to itself has ended, and may have taken the lease."""
+    lease.stands = True
+    renewals.end(lease)

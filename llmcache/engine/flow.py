@@ -9,11 +9,10 @@ one design and no second copy of it to keep in step.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, NamedTuple
 
-from llmcache.backends.base import Entry
+from llmcache.backends.base import Claim, Entry
 from llmcache.codecs import Unreadable
 from llmcache.engine.keeping import prepared, prepared_items
 from llmcache.engine.question import (
@@ -26,15 +25,16 @@ from llmcache.engine.question import (
     restore,
     revive,
 )
+from llmcache.engine.steps import Ask, Compute, Pause, Raised, Steps
 from llmcache.events import Store as Stored
 from llmcache.flight.board import led
 from llmcache.flight.items import Items
 from llmcache.flight.leases import LIFE, POLL_FIRST, Lease, next_pause, renewals
 from llmcache.lookup import Absent, Fresh, reason_of, unreadable
 from llmcache.settings import Mode
-from llmcache.store import Failed
+from llmcache.store import Failed, Operation
 
-__all__ = ["Ask", "Compute", "Pause", "Raised", "Step", "lead", "store_items"]
+__all__ = ["lead", "store_items"]
 
 NESTED_WAIT = 30.0
 """Seconds that a call made inside another cached call follows a leader in another process.
@@ -43,38 +43,7 @@ Two processes whose calls ask for each other's keys would wait for ever; nobody 
 """
 
 
-class Ask(NamedTuple):
-    """Let the store do one operation; comes back with its result, or `Failed`."""
-
-    operation: str
-    arguments: tuple[Any, ...]
-    named: Mapping[str, Any] = MappingProxyType({})
-
-
-class Pause(NamedTuple):
-    """Wait, in seconds."""
-
-    seconds: float
-
-
-class Compute(NamedTuple):
-    """Run the user's function; comes back with its result."""
-
-
-Step = Ask | Pause | Compute
-
-
-class Raised(NamedTuple):
-    """What comes back of a step that raised, and from `lead` where that is what it came to.
-
-    As a value, because an exception that passes through a generator may be changed by it:
-    `StopIteration` becomes a `RuntimeError`.
-    """
-
-    error: BaseException
-
-
-class Found(NamedTuple):
+class Elsewhere(NamedTuple):
     """Another process has stored it meanwhile."""
 
     entry: Entry
@@ -83,10 +52,7 @@ class Found(NamedTuple):
     waited: bool
 
 
-Steps = Generator[Step, Any, Answer | Raised]
-
-
-def lead(question: Question, *, follow: bool = True) -> Steps:
+def lead(question: Question, *, follow: bool = True) -> Steps[Answer]:
     """From nothing to an answer: take the turn among the processes, compute, store.
 
     Args:
@@ -106,17 +72,17 @@ def lead(question: Question, *, follow: bool = True) -> Steps:
         renewals.end(lease)
 
 
-def in_turn(question: Question, lease: Lease, limit: float | None) -> Steps:
+def in_turn(question: Question, lease: Lease, limit: float | None) -> Steps[Answer]:
     """As `lead`; our lease may stand at the end."""
     turn = yield from take_turn(question, lease, limit)
-    if isinstance(turn, Found):
+    if isinstance(turn, Elsewhere):
         return Answer(turn.value, turn.data, found=turn.entry, waited=turn.waited)
     if isinstance(turn, Raised):
         return turn
     return (yield from computed(question, turn, lease))
 
 
-def computed(question: Question, turn: Turn, lease: Lease) -> Steps:
+def computed(question: Question, turn: Turn, lease: Lease) -> Steps[Answer]:
     """Compute while our lease is kept alive, and store."""
     if turn.epoch is not None:
         turn = turn._replace(parts=question.parts())
@@ -159,25 +125,19 @@ def limit_of(question: Question, *, follow: bool) -> float | None:
     return limit
 
 
-def take_turn(
-    question: Question, lease: Lease, limit: float | None
-) -> Generator[Step, Any, Turn | Found | Raised]:
+def take_turn(question: Question, lease: Lease, limit: float | None) -> Steps[Turn | Elsewhere]:
     """Wait, `limit` seconds at most, until no other process computes the key or has stored it."""
     if question.plan.settings.mode is Mode.READONLY or not question.reachable:
         return Turn(None)
     if question.anew:
-        advanced = yield Ask("advance", (question.key, question.plan.scope))
+        advanced = yield Ask(Operation.ADVANCE, (question.key, question.plan.scope))
         if isinstance(advanced, Failed | Raised):
             return unclaimed(question, advanced)
     waited, pause, patience = 0.0, POLL_FIRST, question.patience
-    max_age = {"max_age": 0.0 if question.anew else question.plan.reader_ttl}
-    claim = None
-    while not isinstance(claim, Raised):
-        lease.stands = lease.leasing is not None
-        claim = yield Ask("claim", (question.key, question.plan.scope, lease.token, LIFE), max_age)
+    while True:
+        claim = yield from claimed(question, lease)
         if isinstance(claim, Failed | Raised):
-            break
-        lease.stands = lease.stands and claim.held is None
+            return unclaimed(question, claim)
         outcome = Absent() if question.anew else outcome_of(question, claim.entry)
         if isinstance(outcome, Fresh):
             found = readable(question, outcome.entry, waited=waited > 0)
@@ -186,10 +146,23 @@ def take_turn(
         question.reason = "" if question.anew else reason_of(outcome)
         if claim.held is None or (limit is not None and waited >= limit):
             return Turn(claim.epoch)
-        claim = yield Pause(pause)
+        paused = yield Pause(pause)
+        if isinstance(paused, Raised):
+            return paused
         waited, pause = waited + pause, next_pause(pause)
         question.patience = patience  # following a live leader is not storage that holds us up
-    return unclaimed(question, claim)
+
+
+def claimed(question: Question, lease: Lease) -> Steps[Claim | Failed]:
+    """Ask for our turn once; our lease stands then, unless another's does."""
+    key, scope = question.key, question.plan.scope
+    max_age = {"max_age": 0.0 if question.anew else question.plan.reader_ttl}
+    lease.stands = lease.leasing is not None
+    asking = Ask(Operation.CLAIM, (key, scope, lease.token, LIFE), max_age, lease)
+    claim: Claim | Failed | Raised = yield asking
+    if isinstance(claim, Claim):
+        lease.stands = lease.stands and claim.held is None
+    return claim
 
 
 def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
@@ -204,21 +177,21 @@ def unclaimed(question: Question, came: Failed | Raised) -> Turn | Raised:
     return Turn(None)
 
 
-def readable(question: Question, entry: Entry, *, waited: bool) -> Found | None:
+def readable(question: Question, entry: Entry, *, waited: bool) -> Elsewhere | None:
     """What was found, where it can be restored; None: computed anew and overwritten."""
     try:
         data = restore(question, entry)
-        return Found(entry, data, revive(question, data), waited)
+        return Elsewhere(entry, data, revive(question, data), waited)
     except Unreadable as error:
         question.reason = unreadable(error.reason)
         return None
 
 
-def give_back(question: Question, lease: Lease) -> Generator[Step, Any, Raised | None]:
+def give_back(question: Question, lease: Lease) -> Steps[None]:
     """Release our lease without an answer, where it stands; that this fails too is no news."""
     if not (lease.stands and question.reachable):
         return None
-    released = yield Ask("release", (lease.key, lease.token))
+    released = yield Ask(Operation.RELEASE, (lease.key, lease.token))
     lease.stands = isinstance(released, Failed | Raised)
     return released if isinstance(released, Raised) else None
 
@@ -228,13 +201,15 @@ def spent_by_one(value: Any) -> bool:
     return isinstance(value, Iterator | AsyncIterator)
 
 
-def settle(question: Question, value: Any, turn: Turn, lease: Lease, seconds: float) -> Steps:
+def settle(
+    question: Question, value: Any, turn: Turn, lease: Lease, seconds: float
+) -> Steps[Answer]:
     """Store a result if it is worth keeping and comes back equal; that ends our lease."""
     entry, answer = prepared(question, value, seconds, turn.parts)
     if turn.epoch is None:
         return answer._replace(outdated=spent_by_one(value))
     if entry is None:
-        epoch = yield Ask("epoch", (question.key, question.plan.scope))
+        epoch = yield Ask(Operation.EPOCH, (question.key, question.plan.scope))
         if isinstance(epoch, Raised):
             return epoch
         outdated = isinstance(epoch, int) and epoch != turn.epoch
@@ -243,21 +218,19 @@ def settle(question: Question, value: Any, turn: Turn, lease: Lease, seconds: fl
     return stored if isinstance(stored, Raised) else answer._replace(outdated=not stored)
 
 
-def store(
-    question: Question, entry: Entry, turn: Turn, lease: Lease | None = None
-) -> Generator[Step, Any, bool | Raised]:
+def store(question: Question, entry: Entry, turn: Turn, lease: Lease | None = None) -> Steps[bool]:
     """Write an entry; whether it still counts. What a refresh cannot replace it removes."""
     if lease is not None and lease.stands:
-        stored = yield Ask("settle", (question.key, lease.token, entry, turn.epoch))
+        stored = yield Ask(Operation.SETTLE, (question.key, lease.token, entry, turn.epoch))
         lease.stands = isinstance(stored, Failed | Raised)
     else:
-        stored = yield Ask("put_if", (question.key, entry, turn.epoch))
+        stored = yield Ask(Operation.PUT_IF, (question.key, entry, turn.epoch))
     if isinstance(stored, Raised):
         return stored
     if isinstance(stored, Failed):
         if lease is not None:
             yield from give_back(question, lease)
-        forget = Ask("invalidate", (question.key, question.plan.scope))
+        forget = Ask(Operation.INVALIDATE, (question.key, question.plan.scope))
         gone = (yield forget) if question.anew else None
         report(question, stored, left=isinstance(gone, Failed))
         return gone if isinstance(gone, Raised) else True
@@ -277,7 +250,7 @@ def store(
 
 def store_items(
     question: Question, items: Items, turn: Turn, seconds: float, mark: bytes
-) -> Generator[Step, Any, Raised | None]:
+) -> Steps[None]:
     """Store a stream that has come to its end."""
     entry = prepared_items(question, items, seconds, turn, mark)
     if entry is None:
@@ -286,13 +259,11 @@ def store_items(
     return stored if isinstance(stored, Raised) else None
 
 
-def keep_manifest(
-    question: Question, parts: KeptParts | None
-) -> Generator[Step, Any, Raised | None]:
+def keep_manifest(question: Question, parts: KeptParts | None) -> Steps[None]:
     """Keep the shared parts once per process; without them only explanations are poorer."""
     known = question.plan.kept_manifests
     if parts is not None and parts.shared and parts.manifest not in known:
-        put = yield Ask("put_manifest", (parts.manifest, parts.shared))
+        put = yield Ask(Operation.PUT_MANIFEST, (parts.manifest, parts.shared))
         if isinstance(put, Raised):
             return put
         known.add(parts.manifest)

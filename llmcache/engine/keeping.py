@@ -58,10 +58,10 @@ def worth_keeping(question: Question, value: Any) -> bool:
     keep_if = question.plan.keep_if
     if keep_if is None:
         return reason_not_to_keep(value) is None
-    return bool(asked(question, "cache_if", keep_if, value, otherwise=False))
+    return bool(ask_user(question, "cache_if", keep_if, value, otherwise=False))
 
 
-def asked(
+def ask_user(
     question: Question, option: str, function: Callable[[Any], Any], value: Any, *, otherwise: Any
 ) -> Any:
     """Ask a function of the user's about a result; its failure must not cost the paid answer."""
@@ -91,7 +91,7 @@ def ttl_of(question: Question, value: Any) -> Any:
         answer = ttl(result)
         return None if answer is None else parse_duration(answer, name="ttl")
 
-    return asked(question, "ttl", read, value, otherwise=UNREADABLE_TTL)
+    return ask_user(question, "ttl", read, value, otherwise=UNREADABLE_TTL)
 
 
 def entry_of(
@@ -141,7 +141,7 @@ def prepared(
     return entry_of(question, value, framed, own, parts), restored
 
 
-def joined(items: Items, mark: bytes) -> bytes:
+def as_stored(items: Items, mark: bytes) -> bytes:
     """A stream as it is stored."""
     if items.ending is None:
         return mark + join(items.dumped)
@@ -163,7 +163,7 @@ def prepared_items(
     if not worth_keeping(question, items.plain):
         return None
     try:
-        framed = question.plan.framing.pack(joined(items, mark), question.associated)
+        framed = question.plan.framing.pack(as_stored(items, mark), question.associated)
     except Unstorable as error:
         question.plan.tally.warn_unstored(name, str(error))
         return None

@@ -44,8 +44,9 @@ async def alook(question: Question) -> Entry | Nothing | Failed | None:
 def claim_looks(question: Question) -> bool:
     """Whether to go straight to the claim, which looks too: one exchange for a miss, not two.
 
-    On a server, and where this process asks for the first time: a hit by the claim is a hit, but
-    takes the server longer. Not where anything but a fresh entry under today's key is of use.
+    Where the backend claims cheaply (`BackendBase.claims_cheaply`), as a server does, and this
+    process asks for the first time. Not where anything but a fresh entry under today's key is of
+    use.
     """
     plan = question.plan
     asked = plan.store.asked

@@ -11,10 +11,9 @@ from llmcache.codecs import Framing, ResultCodec, Usage, split
 from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
 from llmcache.lookup import Outcome, judge
-from llmcache.notices import notice
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
-from llmcache.tally import Tally, told_of_failure, told_of_left
+from llmcache.tally import Tally, told_of_left, warn_of_failure
 
 __all__ = [
     "ASYNC_ITEMS",
@@ -233,17 +232,15 @@ def report(question: Question, failed: Failed, *, left: bool = False) -> None:
     question.plan.tally.tell(
         BackendFailure(
             **question.names,
-            operation=failed.operation,
+            operation=failed.operation.value,
             error=str(failed.error),
         )
     )
     if question.plan.settings.on_backend_error == "raise":
         raise failed.error
-    if question.plan.store.is_first(failed):
-        text = told_of_failure(question.plan.scope.function, str(failed.error))
-        notice(text, BackendWarning)
+    name = question.plan.scope.function
+    warn_of_failure(question.plan.store, failed, name)
     if left:
-        name = question.plan.scope.function
         question.plan.tally.warn_once("refresh", told_of_left(name), BackendWarning)
 
 

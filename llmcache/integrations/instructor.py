@@ -17,19 +17,20 @@ from typing import Any, NamedTuple
 import instructor.cache
 
 from llmcache.backends.base import Backend, Entry, Scope
+from llmcache.backends.configured import backend_of
 from llmcache.backends.patience import patience
 from llmcache.codecs import Framing, ResultCodec, Unreadable, Unstorable, result_codec
-from llmcache.decorator.subject import backend_of, digest_secret
 from llmcache.durations import parse_duration
-from llmcache.errors import ConfigurationError
+from llmcache.errors import BackendWarning, ConfigurationError
 from llmcache.events import BackendFailure, Event, Hit, Miss
 from llmcache.events import Store as Stored
 from llmcache.integrations.clients import cached_client
+from llmcache.keys.secrets import digest_secret
 from llmcache.lookup import Fresh, judge, lifetime
 from llmcache.modes import mode_in_context
 from llmcache.settings import Mode, Settings, layer, resolve
-from llmcache.store import Failed, Store, store_of
-from llmcache.tally import CacheInfo, Tally
+from llmcache.store import Failed, Operation, Store, store_of
+from llmcache.tally import CacheInfo, Tally, told_of_failure, warn_of_failure
 
 __all__ = ["InstructorCache", "cached_client"]
 
@@ -154,7 +155,7 @@ class InstructorCache(instructor.cache.BaseCache):
             return
         seconds = life(ttl, place.settings)
         if seconds == 0:
-            self.done(place, "invalidate", place.digest, place.scope)
+            self.done(place, Operation.INVALIDATE, place.digest, place.scope)
             return
         try:
             framed = place.sealed(codec.dump(value).data)
@@ -164,8 +165,8 @@ class InstructorCache(instructor.cache.BaseCache):
         created = place.settings.clock.time()
         expires, _ = lifetime(created, seconds, 0.0, 0.0)
         entry = Entry(value=framed, scope=place.scope, created=created, expires=expires)
-        epoch = self.done(place, "epoch", place.digest, place.scope)
-        if epoch is not None and self.done(place, "put_if", place.digest, entry, epoch):
+        epoch = self.done(place, Operation.EPOCH, place.digest, place.scope)
+        if epoch is not None and self.done(place, Operation.PUT_IF, place.digest, entry, epoch):
             self.tell(place, Stored, size=len(framed))
 
     def cache_info(self) -> CacheInfo:
@@ -181,11 +182,11 @@ class InstructorCache(instructor.cache.BaseCache):
             settings = resolve(self.layer, {} if chosen is None else {"mode": chosen})
             store = store_of(backend_of(settings))
         except ConfigurationError as error:
-            self.tally.warn_backend(NAME, str(error))
+            self.tally.warn_once("backend", told_of_failure(NAME, str(error)), BackendWarning)
             return None
         return Place(settings, store, digest_of(key, settings))
 
-    def done(self, place: Place, operation: str, *arguments: Any) -> Any:
+    def done(self, place: Place, operation: Operation, *arguments: Any) -> Any:
         """Let the store do something; None where it failed."""
         with patience(place.settings.backend_timeout):
             result = place.store.run(operation, *arguments)
@@ -196,8 +197,9 @@ class InstructorCache(instructor.cache.BaseCache):
 
     def report(self, place: Place, failed: Failed) -> None:
         """The store failed; Instructor goes on."""
-        self.tell(place, BackendFailure, operation=failed.operation, error=str(failed.error))
-        self.tally.warn_backend(NAME, str(failed.error))
+        operation = failed.operation.value
+        self.tell(place, BackendFailure, operation=operation, error=str(failed.error))
+        warn_of_failure(place.store, failed, NAME)
 
     def tell(self, place: Place, kind: type[Event], **facts: Any) -> None:
         """Count an event and tell of it."""

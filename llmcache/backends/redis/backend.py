@@ -54,6 +54,8 @@ class RedisBackend(ServerLedger, BackendBase):
             extra `redis` is not installed.
     """
 
+    claims_cheaply = True
+
     def __init__(
         self,
         url_or_client: str | Client,
