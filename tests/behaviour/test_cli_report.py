@@ -175,10 +175,13 @@ CONTRAST = """(() => {
             .map(each => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
-    const paper = light(getComputedStyle(document.body).backgroundColor);
-    return Math.min(...[...document.querySelectorAll('h1, .soft, td, th')].map(each => {
-        const ink = light(getComputedStyle(each).color);
+    const below = each => {
+        const shade = getComputedStyle(each).backgroundColor;
+        return shade === 'rgba(0, 0, 0, 0)' ? below(each.parentElement) : shade;
+    };
+    return Math.min(...[...document.querySelectorAll('h1, h2, b, p, .soft, td, th')].map(each => {
+        const [ink, paper] = [getComputedStyle(each).color, below(each)].map(light);
         return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
     }));
 })()"""
-"""The least contrast of text, by the measure of WCAG."""
+"""The least contrast of text with what it stands on, by the measure of WCAG."""

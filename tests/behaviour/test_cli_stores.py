@@ -158,14 +158,38 @@ def test_a_file_of_another_program_is_an_error_and_left_alone(tmp_path: Path, co
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("command", [*READING, "doctor"])
-def test_a_server_that_is_not_there_is_an_error_in_one_line(command: str) -> None:
+@pytest.fixture
+def nowhere() -> str:
+    """The URL of a server that does not listen."""
     pytest.importorskip("redis")
-    url = "redis://user:s3cret@127.0.0.1:1/0"
-    result = invoke(command, *READING.get(command, ()), "--backend", url)
-    assert "s3cret" not in result.output
-    assert "Traceback" not in result.output
-    assert result.exit_code == (0 if command == "prune" else 1)
+    return "redis://user:s3cret@127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize("command", sorted({*READING} - {"prune"}))
+def test_a_server_that_is_not_there_is_an_error_in_one_line(nowhere: str, command: str) -> None:
+    result = invoke(command, *READING[command], "--backend", nowhere)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: redis://127.0.0.1:1/0")
+    assert "Connection refused" in line
+
+
+def test_prune_asks_no_server_as_servers_remove_by_themselves(nowhere: str) -> None:
+    result = invoke("prune", "--backend", nowhere)
+    assert (result.exit_code, result.stdout) == (0, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("redis://127.0.0.1:1/0")
+    assert line.endswith("removes by itself what has expired.")
+
+
+def test_to_the_doctor_a_server_that_is_not_there_is_a_finding_among_others(nowhere: str) -> None:
+    result = invoke("doctor", "--json", "--backend", nowhere)
+    assert (result.exit_code, result.stderr) == (1, "")
+    first, *others = json.loads(result.stdout)
+    assert (first["grade"], first["about"]) == ("problem", "server")
+    assert "Connection refused" in first["text"]
+    assert "s3cret" not in result.stdout
+    assert "package" in {each["about"] for each in others}
 
 
 def test_what_is_exported_on_one_backend_is_all_hits_on_another(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import os
 import sys
 import warnings
@@ -15,6 +17,7 @@ from pydantic import BaseModel
 import llmcache
 from llmcache.backends.counts import Sums
 from llmcache.cli.prices import costs
+from llmcache.cli.printing import by_rich
 from llmcache.cli.progress import bar
 from llmcache.testing import LoopbackProvider
 from llmcache.testing.provider.clients import ProviderName
@@ -117,6 +120,13 @@ def tqdm_draws() -> bool:
     return type(bar(1, "label")).__module__.startswith("tqdm")
 
 
+def rich_draws() -> bool:
+    """The tables of a terminal are rich's, with a line below their headings."""
+    with contextlib.redirect_stdout(io.StringIO()) as drawn:
+        by_itself = by_rich(("key", "size"), [("ab", "1 kB")], " r", headed=True)
+    return by_itself and "\N{BOX DRAWINGS LIGHT HORIZONTAL}" in drawn.getvalue()
+
+
 CHECKS: dict[str, Callable[[], bool]] = {
     "openai": lambda: sdk_is_cached("openai"),
     "anthropic": lambda: sdk_is_cached("anthropic"),
@@ -126,8 +136,8 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "otel": calls_are_traced,
     "crypto": entries_are_sealed,
     "progress": tqdm_draws,
+    "rich": rich_draws,
 }
-"""What `rich` adds is nothing yet."""
 
 
 def main(extra: str) -> int:
@@ -136,7 +146,7 @@ def main(extra: str) -> int:
     checks = {
         "the installed package is used": outside,
         "a plain function is cached": plain_function_is_cached(),
-        f"what {extra} adds is there": extra not in CHECKS or CHECKS[extra](),
+        f"what {extra} adds is there": CHECKS[extra](),
     }
     for name, holds in checks.items():
         sys.stdout.write(f"{'ok  ' if holds else 'FAIL'} {name}\n")

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
-from llmcache import LRUBackend, cached_structured, mode
+from llmcache import LRUBackend, cached_structured, configure, mode, reset_configuration
+from llmcache.codecs import Usage
+from llmcache.engine.keeping import tell_usage
 from llmcache.errors import BackendUnavailableError
+from llmcache.testing import ManualClock
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -22,18 +24,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from llmcache.integrations.otel import instrument
-
-
-class Usage(BaseModel):
-    prompt_tokens: int = 10
-    completion_tokens: int = 2
-
-
-class Reply(BaseModel):
-    text: str
-    model: str = "small"
-    usage: Usage = Usage()
-    choices: list[str] = []
 
 
 class Told:
@@ -49,15 +39,17 @@ class Told:
     def attributes(self) -> list[dict[str, Any]]:
         return [dict(span.attributes or {}) for span in self.spans.get_finished_spans()]
 
-    def points(self) -> dict[str, dict[tuple[Any, ...], Any]]:
-        """The values of each metric by its attributes' values.
+    def points(self, of_histograms: str = "count") -> dict[str, dict[tuple[Any, ...], Any]]:
+        """The values of each metric by its attributes' values, of a histogram its count or sum.
 
         Read once a test: older versions of the SDK tell of a histogram only what is new.
         """
         data = self.reader.get_metrics_data()
         return {
             metric.name: {
-                tuple(point.attributes.values()): getattr(point, "value", None) or point.count
+                tuple(point.attributes.values()): getattr(
+                    point, "value" if hasattr(point, "value") else of_histograms
+                )
                 for point in metric.data.data_points
             }
             for resource in (data.resource_metrics if data else ())
@@ -76,10 +68,24 @@ def told() -> Iterator[Told]:
     made.meters.shutdown()
 
 
-def asking(backend: Any) -> Any:
+@pytest.fixture
+def clock() -> Iterator[ManualClock]:
+    """The clock of all calls of a test."""
+    made = ManualClock()
+    configure(clock=made)
+    yield made
+    reset_configuration()
+
+
+def asking(backend: Any, clock: ManualClock | None = None) -> Any:
+    """A function of which each run takes 10 tokens, answers 2, and takes 2 seconds of a clock."""
+
     @cached_structured(name="ask", version=1, backend=backend, on_backend_error="warn")
-    def ask(text: str) -> Reply:
-        return Reply(text=text)
+    def ask(text: str) -> str:
+        if clock is not None:
+            clock.advance(2)
+        tell_usage(text, Usage("small", 10, 2))
+        return text
 
     return ask
 
@@ -120,8 +126,10 @@ def test_figures_are_counted_by_outcome(told: Told) -> None:
     }
 
 
-def test_a_span_is_the_child_of_the_current_one_and_as_long_as_the_call(told: Told) -> None:
-    ask = asking(LRUBackend())
+def test_a_span_is_the_child_of_the_current_one_and_as_long_as_the_call(
+    told: Told, clock: ManualClock
+) -> None:
+    ask = asking(LRUBackend(), clock)
     with told.tracers.get_tracer("mine").start_as_current_span("request") as outer:
         ask("a")
     span, _ = told.spans.get_finished_spans()
@@ -130,7 +138,14 @@ def test_a_span_is_the_child_of_the_current_one_and_as_long_as_the_call(told: To
     assert span.parent.span_id == outer.get_span_context().span_id
     assert span.start_time is not None
     assert span.end_time is not None
-    assert 0 <= span.end_time - span.start_time < 60 * 10**9
+    assert span.end_time - span.start_time == 2 * 10**9
+
+
+def test_the_histogram_sums_up_what_calls_took(told: Told, clock: ManualClock) -> None:
+    ask = asking(LRUBackend(), clock)
+    for text in "aab":
+        ask(text)
+    assert told.points("sum")["llmcache.call.duration"] == {("ask", "miss"): 4.0, ("ask", "hit"): 0}
 
 
 @pytest.mark.filterwarnings("ignore::llmcache.errors.BackendWarning")
