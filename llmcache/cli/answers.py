@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from llmcache.backends.base import Entry, Nothing
-from llmcache.codecs import Framing, Unreadable, split
-from llmcache.engine.question import ASYNC_ITEMS, AWAITED, ITEMS
+from llmcache.codecs import Framing, Unreadable
+from llmcache.engine.forms import AWAITABLE, parts_of
 
 __all__ = ["plain_answer"]
 
@@ -30,10 +30,9 @@ def plain_answer(key: str, entry: Entry | Nothing, framing: Framing) -> Any:
         raise Unreadable(f"it is {entry.value}")
     try:
         data = framing.unpack(entry.value, bytes.fromhex(key))
-        mark = data[:2]
-        if mark in (ITEMS, ASYNC_ITEMS):
-            return [decoded(item) for item in split(data[2:])]
-        return decoded(data[2:] if mark == AWAITED else data)
+        mark, dumped = parts_of(data)
+        answers = [decoded(each) for each in dumped]
+        return answers[0] if mark in {b"", AWAITABLE} else answers
     except DAMAGE as error:
         raise Unreadable("it is damaged") from error
 

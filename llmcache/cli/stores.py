@@ -11,10 +11,10 @@ import click
 
 from llmcache import settings
 from llmcache.backends.base import Backend, Bulk, Entry, Listed, Listing, able
+from llmcache.backends.configured import backend_of
 from llmcache.backends.sqlite.file import StoreFile, only_looking
 from llmcache.backends.url import open_backend
 from llmcache.cli.filters import Filter
-from llmcache.decorator.subject import backend_of
 from llmcache.errors import ConfigurationError
 
 __all__ = ["absence", "file_of", "lines_of", "now", "opened", "read_many"]

@@ -17,10 +17,7 @@ from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentEr
 from llmcache.events import Bypass, Miss
 from llmcache.flight.items import refuse
 
-__all__ = ["AWAITED", "CALLS"]
-
-AWAITED = (Kind.ASYNC, Kind.ASYNC_ITEMS, Kind.AWAITABLE)
-"""The kinds whose handle is awaited."""
+__all__ = ["CALLS"]
 
 
 def bypassed(plan: Plan, call: Arguments) -> Any:

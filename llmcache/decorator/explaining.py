@@ -6,19 +6,10 @@ import functools
 from collections.abc import Iterable
 
 from llmcache.backends.base import Backend, Entry, Listing, Manifests, able
-from llmcache.codecs import Unreadable, split
+from llmcache.codecs import Unreadable
 from llmcache.decorator.subject import Arguments, Variant
 from llmcache.engine.looking import found
-from llmcache.engine.question import (
-    ASYNC_ITEMS,
-    AWAITED,
-    ITEMS,
-    RETURNED,
-    Plan,
-    Question,
-    outcome_of,
-    restore,
-)
+from llmcache.engine.question import Plan, Question, check, outcome_of
 from llmcache.keys.explain import Explanation, Near, explanation, nearest
 from llmcache.keys.key import KeyParts
 from llmcache.lookup import Expired, Fresh, Stale
@@ -85,19 +76,10 @@ def previews_of(plan: Plan, near: Near | None) -> dict[str, str]:
 def readable(question: Question, entry: Entry) -> bool:
     """Whether the entry can be restored, to its last item; one that cannot is a miss."""
     try:
-        for data in values_in(restore(question, entry)):
-            question.codec.load(data)
+        check(question, entry)
     except Unreadable:
         return False
     return True
-
-
-def values_in(data: bytes) -> list[bytes]:
-    """What is stored, as the codec's own: one value, or the items of a stream."""
-    mark = data[:2]
-    if mark in {ITEMS, ASYNC_ITEMS, RETURNED}:
-        return split(data[2:])
-    return [data[2:] if mark == AWAITED else data]
 
 
 def left(plan: Plan, entry: Entry) -> float | None:

@@ -7,8 +7,6 @@ or one that `cache_with` made, with settings of its own.
 from __future__ import annotations
 
 import enum
-import hashlib
-import hmac
 import inspect
 import json
 import typing
@@ -17,36 +15,46 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, MappingProxyType, MethodType
 from typing import Any
 
-from llmcache.backends.base import Backend, Scope
-from llmcache.backends.url import shared_backend
+from llmcache.backends.base import Scope
+from llmcache.backends.configured import backend_in_use
 from llmcache.backends.workers import in_worker
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
-from llmcache.engine.question import ASYNC_ITEMS, AWAITED, ITEMS, KeptParts, Plan, Question
-from llmcache.errors import ConfigurationError
+from llmcache.engine.forms import ASYNC_STREAM, AWAITABLE, STREAM
+from llmcache.engine.question import KeptParts, Plan, Question
 from llmcache.events import listened
 from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
+from llmcache.keys.secrets import digest_secret
 from llmcache.keys.values.canonical import FileNeeded
 from llmcache.ledger import account_of
 from llmcache.modes import mode_in_context
 from llmcache.previews import previews, unkeyed_beside
-from llmcache.settings import Mode, Settings, generation, resolve, sources
+from llmcache.settings import Mode, Settings, generation, resolve
 from llmcache.store import store_of
 from llmcache.tally import Tally
 
 __all__ = ["Kind", "Subject", "Variant"]
 
 
+@enum.unique
 class Kind(enum.Enum):
-    """What a function is, told once, at decoration."""
+    """What a function is, told once, at decoration; the last is a plain one that says it.
 
-    SYNC = "sync"
-    ASYNC = "async"
-    ITEMS = "generator"
-    ASYNC_ITEMS = "async generator"
-    AWAITABLE = "function that is annotated as returning an awaitable"
+    Attributes:
+        awaited: Whether what may have to wait in its handle is awaited.
+        coroutine: Whether calling it gives a coroutine.
+        mark: Put before what is stored, where that is no plain result.
+    """
 
+    SYNC = False, False, b""
+    ASYNC = True, True, b""
+    ITEMS = False, False, STREAM
+    ASYNC_ITEMS = True, False, ASYNC_STREAM
+    AWAITABLE = True, True, AWAITABLE
 
-MARKS = {Kind.ITEMS: ITEMS, Kind.ASYNC_ITEMS: ASYNC_ITEMS, Kind.AWAITABLE: AWAITED}
+    def __init__(self, awaited: bool, coroutine: bool, mark: bytes) -> None:  # noqa: FBT001 - as above
+        self.awaited = awaited
+        self.coroutine = coroutine
+        self.mark = mark
 
 
 @dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
@@ -88,7 +96,6 @@ class Subject:
         layer: Its settings, as `settings.layer` checked them.
         keys: Makes the keys of its calls.
         kind: What calling it gives.
-        mark: Put before what is stored, where that is no result but a stream of them.
         takes_instance: Whether the object or class that it is bound to is its first argument.
     """
 
@@ -105,7 +112,6 @@ class Subject:
         function = wrapped.__func__ if isinstance(wrapped, UNBOUND) else wrapped
         self.kind: Kind = kind_of(function)
         self.keys: FunctionKeys = FunctionKeys(function, **keying)
-        self.mark: bytes = MARKS.get(self.kind, b"")
         self.tally: Tally = Tally()
         self.seen: SeenTypes = SeenTypes()
         self.latest: tuple[ResultType | None, ResultCodec] = None, result_codec(Any)
@@ -208,7 +214,7 @@ class Variant:
             call.run,
             lambda: self.parts(plan, call),
             lambda: self.former(plan, call),
-            subject.mark,
+            subject.kind.mark,
             plan.settings.backend_timeout,
             plan.settings.clock.monotonic() if listened() else None,
         )
@@ -254,44 +260,3 @@ class Variant:
 def as_json(parts: Mapping[str, str]) -> bytes:
     """Parts as they are kept."""
     return json.dumps(dict(parts), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def digest_secret(key: bytes) -> bytes:
-    """The key of the digests' HMAC, from the one that seals: neither tells the other."""
-    return hmac.new(key, b"llmcache/1 digests", hashlib.sha256).digest()
-
-
-def backend_in_use(settings: Settings) -> Backend:
-    """As `backend_of`; what cannot be read stops nobody where `LLMCACHE_DISABLE` is set."""
-    try:
-        return backend_of(settings)
-    except ConfigurationError:
-        if not settings.disable:
-            raise
-        return shared_backend("null://")
-
-
-def backend_of(settings: Settings) -> Backend:
-    """The backend that settings name; opened at its first operation.
-
-    Raises:
-        ConfigurationError: For a bad URL, naming the variable or setting that holds it.
-    """
-    if not isinstance(settings.backend, str):
-        return settings.backend  # type: ignore[no-any-return]
-    try:
-        return shared_backend(
-            settings.backend,
-            clock=settings.clock,
-            dir=settings.dir,
-            max_bytes=settings.max_bytes,
-            timeout=settings.backend_timeout,
-        )
-    except ConfigurationError as error:
-        source = sources().get("backend", "")
-        name = (
-            source.removeprefix("environment ") if source.startswith("environment") else "backend"
-        )
-        raise ConfigurationError(
-            f"{name}: {error}", name=name, value=error.value, allowed=error.allowed
-        ) from None

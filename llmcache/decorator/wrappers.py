@@ -13,18 +13,14 @@ import wrapt
 
 from llmcache.backends.base import Backend
 from llmcache.decorator import handle
-from llmcache.decorator.calls import AWAITED, CALLS
-from llmcache.decorator.subject import Kind, Variant
+from llmcache.decorator.calls import CALLS
+from llmcache.decorator.subject import Variant
 from llmcache.errors import ConfigurationError
 from llmcache.keys.key import CacheKey
 from llmcache.settings import Mode, layer
 from llmcache.tally import CacheInfo
 
 __all__ = ["CachedCallable"]
-
-
-COROUTINES = (Kind.ASYNC, Kind.AWAITABLE)
-"""The kinds that give a coroutine when they are called."""
 
 
 def name_of(wrapped: Any) -> str:
@@ -61,7 +57,7 @@ class CacheHandle:
         """Ask about one call, in the colour of the function."""
         variant, wrapped, instance = self._self_target()
         call = variant.subject.arguments(wrapped, instance, args, kwargs)
-        if variant.subject.kind not in AWAITED:
+        if not variant.subject.kind.awaited:
             return sync(variant, call)
         return called_by(f"{name_of(wrapped)}.cache_{sync.__name__}", twin(variant, call))
 
@@ -89,13 +85,14 @@ class CacheHandle:
         if variant.plan().settings.mode is Mode.ON:
             variant = variant.over(layer({"mode": Mode.REFRESH}), variant.sample)
         asked = CALLS[subject.kind](variant, subject.arguments(wrapped, instance, args, kwargs))
-        waits = subject.kind in COROUTINES
-        return called_by(f"{name_of(wrapped)}.cache_refresh", asked) if waits else asked
+        if not subject.kind.coroutine:
+            return asked
+        return called_by(f"{name_of(wrapped)}.cache_refresh", asked)
 
     def cache_clear(self) -> Any:
         """See `CachedFunction.cache_clear`."""
         variant, wrapped, _ = self._self_target()
-        if variant.subject.kind not in AWAITED:
+        if not variant.subject.kind.awaited:
             return handle.clear(variant)
         return called_by(f"{name_of(wrapped)}.cache_clear", handle.aclear(variant))
 
@@ -154,7 +151,7 @@ class CachedCallable(CacheHandle, Wrapper):
             return called_by(name, called(wrapped, instance, args, kwargs))
 
         name = name_of(wrapped)
-        super().__init__(wrapped, called_async if subject.kind in COROUTINES else called)
+        super().__init__(wrapped, called_async if subject.kind.coroutine else called)
         self._self_variant: Variant = variant
 
     def cache_with(self, *, sample: Any = ..., **settings: Any) -> CachedCallable:

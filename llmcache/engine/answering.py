@@ -17,8 +17,9 @@ from llmcache.engine.background import Refreshes
 from llmcache.engine.delivery import adeliver, ajoined, deliver, flights, joined, live, opened
 from llmcache.engine.driving import adrive, drive
 from llmcache.engine.flow import lead
+from llmcache.engine.forms import AWAITABLE
 from llmcache.engine.looking import alook, look
-from llmcache.engine.question import AWAITED, Answer, Question
+from llmcache.engine.question import Answer, Question
 from llmcache.engine.verdicts import (
     UNDECIDED,
     Found,
@@ -251,7 +252,7 @@ def begin_refresh(question: Question, value: Any) -> None:
 
 def awaiting(question: Question, function: Callable[[], Any]) -> Question:
     """The question of a plain function that returned an awaitable: as of a coroutine function."""
-    return replace(question, function=function, mark=AWAITED, follows=False)
+    return replace(question, function=function, mark=AWAITABLE, follows=False)
 
 
 class Unawaited:

@@ -18,7 +18,8 @@ from typing import Any
 
 from llmcache.engine.driving import acarry_out, adrive, carry_out, drive
 from llmcache.engine.flow import store_items
-from llmcache.engine.question import ASYNC_ITEMS, ITEMS, Answer, Question, Turn
+from llmcache.engine.forms import ASYNC_STREAM, STREAM
+from llmcache.engine.question import Answer, Question, Turn
 from llmcache.engine.steps import Ask
 from llmcache.flight.board import Flights
 from llmcache.flight.items import Gone, Items, refuse
@@ -46,7 +47,7 @@ def shared(question: Question, source: Iterator[Any], turn: Turn, seconds: float
     """A sync stream that is stored when it is exhausted."""
 
     def finish(items: Items) -> None:
-        drive(question, store_items(question, items, turn, seconds, ITEMS))
+        drive(question, store_items(question, items, turn, seconds, STREAM))
 
     return SharedStream(source, Items(question.codec), question.seat, live, finish, turn.epoch)
 
@@ -55,7 +56,7 @@ def ashared(question: Question, source: AsyncIterator[Any], turn: Turn, seconds:
     """As `shared`, async."""
 
     async def finish(items: Items) -> None:
-        await adrive(question, store_items(question, items, turn, seconds, ASYNC_ITEMS))
+        await adrive(question, store_items(question, items, turn, seconds, ASYNC_STREAM))
 
     return AsyncSharedStream(source, Items(question.codec), question.seat, live, finish, turn.epoch)
 

@@ -12,7 +12,8 @@ from typing import Any
 from llmcache.backends.base import Entry
 from llmcache.codecs import Unstorable, Usage, join, reason_not_to_keep, usage_of
 from llmcache.durations import parse_duration
-from llmcache.engine.question import RETURNED, Answer, KeptParts, Question, Turn
+from llmcache.engine.forms import RETURNING_STREAM
+from llmcache.engine.question import Answer, KeptParts, Question, Turn
 from llmcache.errors import UncacheableResultWarning
 from llmcache.flight.items import Items
 from llmcache.lookup import lifetime
@@ -145,7 +146,7 @@ def as_stored(items: Items, mark: bytes) -> bytes:
     """A stream as it is stored."""
     if items.ending is None:
         return mark + join(items.dumped)
-    return RETURNED + join([*items.dumped, items.ending])
+    return RETURNING_STREAM + join([*items.dumped, items.ending])
 
 
 def prepared_items(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from llmcache.backends.base import Entry, Nothing, Scope
-from llmcache.codecs import Framing, ResultCodec, Usage, split
+from llmcache.codecs import Framing, ResultCodec, Usage
+from llmcache.engine.forms import (
+    ASYNC_STREAM,
+    AWAITABLE,
+    RETURNING_STREAM,
+    async_copies,
+    copies,
+    parts_of,
+    ready,
+)
 from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
 from llmcache.lookup import Outcome, judge
@@ -16,15 +25,12 @@ from llmcache.store import Failed, Store
 from llmcache.tally import Tally, told_of_left, warn_of_failure
 
 __all__ = [
-    "ASYNC_ITEMS",
-    "AWAITED",
-    "ITEMS",
-    "RETURNED",
     "Answer",
     "KeptParts",
     "Plan",
     "Question",
     "Turn",
+    "check",
     "outcome_of",
     "report",
     "restore",
@@ -44,17 +50,6 @@ class KeptParts(NamedTuple):
     call: bytes
     manifest: str
     shared: bytes
-
-
-ITEMS = b"\0i"
-ASYNC_ITEMS = b"\0I"
-RETURNED = b"\0r"
-AWAITED = b"\0a"
-"""What a function returned where it is not a result: a stream, an async stream, a stream whose last
-part is what the generator returned, an awaitable.
-
-They stand before the codec's own bytes, which never begin with a NUL.
-"""
 
 
 @dataclass(slots=True)
@@ -252,34 +247,21 @@ def revive(question: Question, data: bytes) -> Any:
     """
     if not data.startswith(b"\0"):
         return question.codec.load(data)
-    mark = data[:2]
-    if mark in {ITEMS, ASYNC_ITEMS, RETURNED}:
-        dumped = split(data[2:])
-        returned = dumped.pop() if mark == RETURNED and dumped else None
-        if (question.mark or mark) == ASYNC_ITEMS:
-            return async_copies(question.codec, dumped)
-        return copies(question.codec, dumped, returned)
-    if mark == AWAITED:
-        value = question.codec.load(data[2:])
-        return value if question.mark == AWAITED else ready(value)
-    return question.codec.load(data)
+    mark, dumped = parts_of(data)
+    if mark == AWAITABLE:
+        value = question.codec.load(dumped[0])
+        return value if question.mark == AWAITABLE else ready(value)
+    returned = dumped.pop() if mark == RETURNING_STREAM and dumped else None
+    if (question.mark or mark) == ASYNC_STREAM:
+        return async_copies(question.codec, dumped)
+    return copies(question.codec, dumped, returned)
 
 
-async def ready(value: Any) -> Any:
-    """What a function that returns an awaitable returns on a hit."""
-    return value
+def check(question: Question, entry: Entry) -> None:
+    """Restore all of an entry, to the last item of a stream, for nobody.
 
-
-def copies(
-    codec: ResultCodec, dumped: Sequence[bytes], returned: bytes | None
-) -> Generator[Any, None, Any]:
-    """Replay a stored stream, with what it returned at its end."""
-    for data in dumped:
-        yield codec.load(data)
-    return None if returned is None else codec.load(returned)
-
-
-async def async_copies(codec: ResultCodec, dumped: Sequence[bytes]) -> AsyncIterator[Any]:
-    """As `copies`, async."""
-    for data in dumped:
-        yield codec.load(data)
+    Raises:
+        Unreadable: When some of it cannot be restored.
+    """
+    for data in parts_of(restore(question, entry))[1]:
+        question.codec.load(data)

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,16 @@ def test_show_gives_the_answer_as_json_without_the_classes() -> None:
 def test_show_gives_a_stream_as_a_list() -> None:
     answer = read("show", items.cache_key("p q").digest)["answer"]
     assert answer == [{"text": "p", "price": 2.0}, {"text": "q", "price": 2.0}]
+
+
+def test_show_gives_what_a_stream_returned_as_the_last_of_the_list() -> None:
+    @cached_structured(name="shop.sum", version=1)
+    def summed() -> Generator[float, None, float]:
+        yield from (1.5, 2.5)
+        return 4.0
+
+    list(summed())
+    assert read("show", summed.cache_key().digest)["answer"] == [1.5, 2.5, 4.0]
 
 
 @pytest.mark.usefixtures("store")
