@@ -28,8 +28,10 @@ INSTRUCTOR_CACHE_TESTS = (
     "v2/test_issue_2374.py",
     "v2/test_security_regressions.py",
 )
-EXTRAS = [name for name in PROJECT["project"]["optional-dependencies"] if name != "dev"]
+OPTIONAL = PROJECT["project"]["optional-dependencies"]
+EXTRAS = [name for name in OPTIONAL if name != "dev"]
 EXTRALESS = ["tests/contract", "tests/compat/test_key_vectors.py"]  # need no extra
+RUNNERS = [each for each in OPTIONAL["dev"] if each.startswith(("hypothesis", "pytest"))]
 OTHERS = [version for version in ("3.11", "3.12", "3.13") if version != MAIN]
 
 
@@ -160,14 +162,19 @@ def leave_checkout(session: nox.Session) -> dict[str, str]:
     return outside
 
 
+def use_bare(session: nox.Session, outside: dict[str, str], runners: list[str]) -> None:
+    """Use what is installed without any extra, then under the tests that need none."""
+    session.run("python", "tests/smoke/bare_install.py", env=outside)
+    session.install(*runners)
+    session.run("python", "-m", "pytest", "-n", "auto", *EXTRALESS, env=outside)
+
+
 @nox.session(requires=["build"], reuse_venv=False)
 def wheel(session: nox.Session) -> None:
     """Use the built wheel: first bare, then with all extras under the unit tests."""
     outside = leave_checkout(session)
     session.install(str(made_wheel()))
-    session.run("python", "tests/smoke/bare_install.py", env=outside)
-    session.install("hypothesis", "pytest", "pytest-asyncio", "pytest-xdist")
-    session.run("python", "-m", "pytest", "-n", "auto", *EXTRALESS, env=outside)
+    use_bare(session, outside, RUNNERS)
     session.install(f"{made_wheel()}[dev]")
     chosen = session.posargs or ["tests/unit"]
     session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
@@ -205,9 +212,7 @@ def oldest(session: nox.Session) -> None:
     """The wheel with the oldest versions that pyproject.toml allows: bare, then with all extras."""
     outside = leave_checkout(session)
     install_lowest(session)
-    session.run("python", "tests/smoke/bare_install.py", env=outside)
-    session.install("hypothesis", "pytest", "pytest-asyncio", "pytest-xdist")
-    session.run("python", "-m", "pytest", "-n", "auto", *EXTRALESS, env=outside)
+    use_bare(session, outside, [each.replace(">=", "==") for each in RUNNERS])
     install_lowest(session, "--extra", "dev")
     chosen = session.posargs or ["tests/unit", "tests/compat", "tests/contract"]
     session.run("python", "-m", "pytest", "-n", "auto", *chosen, env=outside)
