@@ -1,16 +1,13 @@
 """SDK clients as what makes their answers differ, and nothing secret.
 
-A client counts by provider, mode, base URL, organisation, project, API version and default model.
-Keys, tokens, other headers and time-outs do not count. Clients are told by the name of their
-class's module; no SDK is imported.
+A client counts by provider, mode, base URL, organisation, project, API version, default model and
+other defaults. Keys, tokens, other headers and time-outs do not count. Clients are told by the name
+of their class's module; no SDK is imported.
 """
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import functools
-import hashlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,9 +16,15 @@ from urllib.parse import parse_qsl, urlsplit
 from llmcache.keys.secrets import is_secret_name
 
 __all__ = [
-    "HEADER_SOURCES", "PASSED_BY", "Identity", "client_digest", "client_facts", "counted_headers",
-    "is_client", "other_headers",
-]  # fmt: skip
+    "HEADER_SOURCES",
+    "PASSED_BY",
+    "RAW",
+    "client_facts",
+    "counted_headers",
+    "held_facts",
+    "is_client",
+    "other_headers",
+]
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
@@ -59,19 +62,7 @@ PASSED_BY = frozenset({
 asks, credentials. A token budget ends re-asks; what ends in an error is not stored."""
 
 
-class Identity(bytes):
-    """What counts of a client, in 32 bytes.
-
-    Attributes:
-        facts: The same as names and texts, for explanations.
-    """
-
-    facts: tuple[tuple[str, str], ...]
-
-
-UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
-CONTAINERS = ("kwargs", "_custom_headers", "_custom_query")
-digests: dict[int, tuple[weakref.ref[Any], list[object], Identity]] = {}
+PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 kinds: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 
 
@@ -80,54 +71,23 @@ def is_client(value: object) -> bool:
     return kind_of(value) is not None
 
 
-def client_digest(value: object) -> Identity | None:
-    """The facts in 32 bytes; None: not a client.
-
-    Kept as long as the client lives and holds the very same objects, so that a call costs a look
-    at those.
-    """
-    known = digests.get(id(value))
-    if known is not None:
-        reference, held, found = known
-        now = held_by(value)
-        if reference() is value and len(now) == len(held) and all(map(same, now, held)):
-            return found
-    facts = client_facts(value)
-    if facts is None:
-        return None
-    found = Identity(hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest())
-    found.facts = facts
-    with contextlib.suppress(TypeError):
-        forget = functools.partial(forgotten, id(value))
-        digests[id(value)] = (weakref.ref(value, forget), held_by(value), found)
-    return found
+def held_facts(value: Any) -> Iterator[tuple[str, object]]:
+    """The defaults of a client that are more than a text or a number, and may change in place."""
+    for source, word in (("kwargs", "default"), ("_custom_query", "query")):
+        given = getattr(value, source, None)
+        for name, item in given.items() if isinstance(given, Mapping) else ():
+            if type(item) not in PLAIN and counts(name, word):
+                yield f"{word} {name}", item
+    for inner in (getattr(value, name, None) for name in ("client", "_client")):
+        if type(inner).__module__.partition(".")[0] in RAW:
+            yield from held_facts(inner)
 
 
-def same(one: object, other: object) -> bool:
-    """Whether it is the very object; of containers, which are held as text, the same text."""
-    return one is other or (type(one) is str and type(other) is str and one == other)
-
-
-def forgotten(address: int, reference: object) -> None:
-    """Drop what is known of a client that is gone, unless another one took its address."""
-    known = digests.get(address)
-    if known is not None and known[0] is reference:
-        del digests[address]
-
-
-def held_by(value: Any) -> list[object]:
-    """All that a client holds, what changes in place and what lies below it included."""
-    own = value.__dict__
-    held = [*own.values()]
-    for name in CONTAINERS:
-        container = own.get(name)
-        if container:
-            items = container.values()
-            held += [item if type(item) in UNCHANGING else stable_text(item) for item in items]
-    inner = own.get("client") or own.get("_client")
-    if type(inner).__module__.partition(".")[0] in RAW:
-        held += held_by(inner)
-    return held
+def counts(name: object, word: str) -> bool:
+    """Whether a default, or a part of a query, is a fact of its own."""
+    if word == "default":
+        return name not in PASSED_BY and name not in HEADER_SOURCES
+    return str(name).lower() not in HEADERS and not is_secret_name(str(name))
 
 
 def client_facts(value: object) -> tuple[tuple[str, str], ...] | None:
@@ -199,9 +159,9 @@ def instructor_facts(client: Any) -> Iterator[tuple[str, str]]:
     )
     yield "model", plain_text(model)
     defaults = getattr(client, "kwargs", {})
-    for name, value in sorted(defaults.items()):
-        if name not in PASSED_BY and name not in HEADER_SOURCES:
-            yield f"default {name}", stable_text(value)
+    for name, value in defaults.items():
+        if type(value) in PLAIN and counts(name, "default"):
+            yield f"default {name}", repr(value)
     for name, value in counted_headers(defaults).items():
         yield f"default header {name}", str(value)
 
@@ -223,8 +183,8 @@ def raw_facts(client: Any) -> Iterator[tuple[str, str]]:
     given_query = getattr(client, "_custom_query", None)
     asked.update(given_query if isinstance(given_query, Mapping) else {})
     for name, said in asked.items():
-        if str(name).lower() not in HEADERS and not is_secret_name(str(name)):
-            yield f"query {name}", stable_text(said)
+        if type(said) in PLAIN and counts(name, "query"):
+            yield f"query {name}", repr(said)
     for source in ("_custom_headers", "_custom_query"):
         given = getattr(client, source, None)
         if isinstance(given, Mapping):
@@ -277,18 +237,6 @@ def plain_text(value: object) -> str:
     if value is None:
         return ""
     return str(value.value) if isinstance(value, enum.Enum) else str(value)
-
-
-def stable_text(value: object) -> str:
-    """A default of a client as text; containers in order, objects by their class only."""
-    if isinstance(value, Mapping):
-        pairs = (f"{name!r}:{stable_text(item)}" for name, item in sorted(value.items()))
-        return f"{{{','.join(pairs)}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(stable_text, value))}]"
-    if value is None or isinstance(value, str | int | float | bool | bytes):
-        return repr(value)
-    return f"<{type(value).__name__}>"
 
 
 READERS: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {

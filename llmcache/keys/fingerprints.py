@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.clients import client_digest, is_client, other_headers
+from llmcache.keys.clients import held_facts, is_client, other_headers
 from llmcache.keys.code.chains import Chain
 from llmcache.keys.code.follow import Follower
-from llmcache.keys.code.kinds import function_of, named
+from llmcache.keys.code.kinds import function_of, label_of, named
 from llmcache.keys.code.objects import Objects
 from llmcache.keys.code.parsing import Walk, follow_validator
 from llmcache.keys.code.pieces import MISSING, Live, Piece, Reading, Remembered, framed_piece
 from llmcache.keys.folding import folding, within
+from llmcache.keys.identities import Identity, client_digest
 from llmcache.keys.noting import noting_now
 from llmcache.keys.project import Project, shown_module
 from llmcache.keys.result import evaluated
@@ -109,13 +110,21 @@ class Fingerprints:
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""
         found = client_digest(value)
-        noted = noting_now()
-        if found is not None and noted is not None:
-            kind = value.__class__.__name__
+        if found is None:
+            return None
+        noted, kind = noting_now(), value.__class__.__name__
+        if noted is not None:
             noted.unkeyed.update(
                 (f"header {name} of {kind}", UNKNOWN) for name in other_headers(value)
             )
-        return found
+        more = []
+        for fact, held in held_facts(value):
+            form = self.canonical_or_nothing(held)
+            if form is not None:
+                more.append((fact, form.hex()))
+            elif noted is not None:
+                noted.unkeyed[f"{fact} of {kind}"] = f"{label_of(held)} has no stable form"
+        return Identity.of((*found.facts, *more)) if more else found
 
     def function_reading(self, plain: types.FunctionType) -> Reading:
         """What a function of the project is made of."""
@@ -249,7 +258,7 @@ class Fingerprints:
     def canonical_or_nothing(self, value: object) -> bytes | None:
         """The digest of a value, or None where it has no stable form."""
         try:
-            return digest(value, path="", references=self)
+            return digest(value, path="", references=self, files=self.files)
         except UncacheableArgumentError:
             return None
 

@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from llmcache.keys.clients import Identity
 from llmcache.keys.code.pieces import Piece
+from llmcache.keys.identities import Identity
 
 __all__ = ["CacheKey", "KeyParts", "counted", "key_parts"]
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import enum
 from typing import Any
 
 import anthropic
 import instructor
 import openai
 import pytest
+from pydantic import BaseModel
 
 from llmcache.keys.clients import client_facts, other_headers
+from llmcache.keys.key import FunctionKeys
+
+
+class Answer(BaseModel):
+    """A type that is asked for."""
+
+    text: str
+
 
 OPENAI = ("class", "OpenAI")
 PUBLIC = ("base url", "https://api.openai.com/v1")
@@ -136,11 +148,66 @@ def test_headers_among_the_defaults_of_instructor_count_as_those_of_a_request_do
         assert other_headers(made) == ["authorization", "x-trace"]
 
 
-def test_a_context_among_the_defaults_of_instructor_counts() -> None:
-    """It is put into the messages."""
-    made = instructor.from_openai(raw())
-    made.kwargs["context"] = {"who": "Jo"}
-    assert ("default context", "{'who':'Jo'}") in (client_facts(made) or ())
+class Level(enum.Enum):
+    """A setting as an SDK has it."""
+
+    LOW = 0
+    HIGH = 1
+
+
+@dataclasses.dataclass
+class Config:
+    """A default as `GenerateContentConfig` is."""
+
+    level: int
+
+
+def with_default(value: object) -> FunctionKeys:
+    """What asks a client with that default."""
+    client = instructor.from_openai(raw())
+    client.kwargs["given"] = value
+
+    def asks(text: str) -> Any:
+        return client.create(text)  # type: ignore[call-overload]
+
+    return FunctionKeys(asks)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"who": "Jo"}, {"who": "Al"}),
+        ({1: "a", "b": 2}, {1: "a", "b": 3}),
+        ([Config(0)], [Config(1)]),
+        (Config(0), Config(1)),
+        (Level.LOW, Level.HIGH),
+        (Answer, list[Answer]),
+    ],
+)
+def test_a_default_of_instructor_counts_by_what_it_holds(one: object, other: object) -> None:
+    """A context, for one, is put into the messages."""
+    before = with_default(one).key(("x",), {})
+    assert before.digest == with_default(copy.deepcopy(one)).digest(("x",), {})
+    after = with_default(other).key(("x",), {})
+    changed = {name for name in before.parts if after.parts[name] != before.parts[name]}
+    assert len(changed) == 1
+    assert changed.pop().endswith("client: default given")
+
+
+def test_a_default_of_instructor_without_a_stable_form_is_listed() -> None:
+    keys = with_default(object())
+    said = "default given of Instructor: object has no stable form"
+    assert keys.key(("x",), {}).unkeyed == (said,)
+    assert keys.digest(("x",), {}) == with_default(object()).digest(("x",), {})
+
+
+def test_a_part_of_a_query_counts_by_what_it_holds() -> None:
+    def digest(route: object) -> str:
+        client = instructor.from_openai(raw(default_query={"route": route}))
+        return FunctionKeys(client.create).digest((str, []), {})
+
+    assert digest(["a"]) == digest(["a"])
+    assert len({digest(["a"]), digest(["b"]), digest("a")}) == 3
 
 
 @pytest.mark.parametrize("name", ["OpenAI-Beta", "anthropic-beta"])

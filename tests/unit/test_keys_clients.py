@@ -12,8 +12,9 @@ import openai
 import pytest
 import wrapt
 
-from llmcache.keys import clients
-from llmcache.keys.clients import client_digest, client_facts, is_client
+from llmcache.keys import identities
+from llmcache.keys.clients import client_facts, is_client
+from llmcache.keys.identities import client_digest
 from llmcache.keys.key import FunctionKeys
 
 
@@ -155,17 +156,26 @@ def test_a_client_that_is_changed_is_looked_at_again() -> None:
 
 
 def test_a_default_of_a_client_that_is_changed_in_place_is_looked_at_again() -> None:
-    client = instructor.from_openai(raw(), extra_body={"route": "a"})
-    before = client_digest(client)
-    client.kwargs["extra_body"]["route"] = "b"
-    assert client_digest(client) != before
+    body = {"route": "a"}
+    client = instructor.from_openai(
+        raw(), temperature=1, extra_body=body, extra_headers={"OpenAI-Beta": "a"}
+    )
+    asks = FunctionKeys(asks_by_argument)
+    found = [asks.digest((client, "x"), {})]
+    body["route"] = "b"
+    found.append(asks.digest((client, "x"), {}))
+    client.kwargs["extra_headers"]["OpenAI-Beta"] = "b"
+    found.append(asks.digest((client, "x"), {}))
+    client.kwargs["top_p"] = client.kwargs.pop("temperature")
+    found.append(asks.digest((client, "x"), {}))
+    assert len({*found}) == len(found)
 
 
 def test_a_client_is_forgotten_when_it_is_gone() -> None:
     client = raw()
     client_digest(client)
     address = id(client)
-    assert address in clients.digests
+    assert address in identities.digests
     del client
     gc.collect()
-    assert address not in clients.digests
+    assert address not in identities.digests
