@@ -10,13 +10,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import instructor.cache
 
-from llmcache.backends.base import Backend, Entry, Scope
+from llmcache.backends.base import Backend, Entry, Nothing, Scope
 from llmcache.backends.configured import backend_of
 from llmcache.backends.patience import patience
 from llmcache.codecs import Framing, ResultCodec, Unreadable, Unstorable, result_codec
@@ -44,29 +43,34 @@ codec: ResultCodec = result_codec(Any)
 
 
 class Place(NamedTuple):
-    """Where the answer to one of Instructor's keys is kept, under today's settings."""
+    """Where the answer to one of Instructor's keys is kept, under today's settings.
+
+    Attributes:
+        settings: Those settings.
+        store: The store.
+        framing: How values are framed.
+        digest: Stands for Instructor's key in the store.
+        former: What stood for it under older encryption keys.
+    """
 
     settings: Settings
     store: Store
+    framing: Framing
     digest: str
+    former: tuple[str, ...] = ()
 
     @property
     def scope(self) -> Scope:
         """What the entry belongs to."""
         return Scope(self.settings.namespace, NAME)
 
-    @property
-    def frames(self) -> Framing:
-        """How values are framed."""
-        return framing(self.settings.sealing_keys)
-
-    def sealed(self, data: bytes) -> bytes:
-        """Some bytes, framed for this place."""
-        return self.frames.pack(data, bytes.fromhex(self.digest))
-
-    def opened(self, framed: bytes) -> bytes:
-        """The way back from `sealed`."""
-        return self.frames.unpack(framed, bytes.fromhex(self.digest))
+    def found(self) -> tuple[str, Entry | Nothing | Failed]:
+        """What is stored, and under which digest."""
+        for digest in (self.digest, *self.former):
+            entry = self.store.get(digest)
+            if entry is not Nothing.ABSENT:
+                return digest, entry
+        return self.digest, Nothing.ABSENT
 
 
 class InstructorCache(instructor.cache.BaseCache):
@@ -85,7 +89,8 @@ class InstructorCache(instructor.cache.BaseCache):
         backend: A backend object, a URL, or None for the configured default, opened at the first
             use.
         ttl: Time to live of what Instructor hands over without one; None: until evicted. Left
-            out: the configured default.
+            out: the configured default. A callable is given what Instructor hands over: JSON text,
+            not your model.
         namespace: Keeps applications apart that share a backend.
 
     Raises:
@@ -124,7 +129,7 @@ class InstructorCache(instructor.cache.BaseCache):
         if place is None or place.settings.mode not in READING:
             return None
         with patience(place.settings.backend_timeout):
-            found = place.store.get(place.digest)
+            digest, found = place.found()
         if isinstance(found, Failed):
             self.report(place, found)
             return None
@@ -134,7 +139,8 @@ class InstructorCache(instructor.cache.BaseCache):
             self.tell(place, Miss, reason=type(outcome).__name__.lower())
             return None
         try:
-            value = codec.load(place.opened(outcome.entry.value))
+            opened = place.framing.unpack(outcome.entry.value, bytes.fromhex(digest))
+            value = codec.load(opened)
         except Unreadable as error:
             self.tell(place, Miss, reason=f"unreadable: {error.reason}")
             return None
@@ -148,19 +154,24 @@ class InstructorCache(instructor.cache.BaseCache):
             key: Instructor's.
             value: A str; any other plain value is taken too, others are left.
             ttl: Seconds, or None for the cache's own. 0 and less: what is stored is forgotten. A
-                bool or what is no duration counts as None.
+                bool or what is no duration counts as None. Where the cache's own is a callable, it
+                is asked with `value`; where it fails, nothing is stored.
         """
         place = self.place(key)
         if place is None or place.settings.mode not in WRITING:
             return
-        seconds = life(ttl, place.settings)
-        if seconds == 0:
-            self.done(place, Operation.INVALIDATE, place.digest, place.scope)
-            return
         try:
-            framed = place.sealed(codec.dump(value).data)
+            seconds = life(ttl, place.settings, value)
+            framed = place.framing.pack(codec.dump(value).data, bytes.fromhex(place.digest))
         except Unstorable as error:
             self.tally.warn_unstored(NAME, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - the user's ttl, after the model has been paid
+            self.tally.warn_unstored(NAME, f"ttl failed with {type(error).__name__}: {error}")
+            return
+        if seconds == 0:
+            for digest in (place.digest, *place.former):
+                self.done(place, Operation.INVALIDATE, digest, place.scope)
             return
         created = place.settings.clock.time()
         expires, _ = lifetime(created, seconds, 0.0, 0.0)
@@ -180,11 +191,11 @@ class InstructorCache(instructor.cache.BaseCache):
         chosen = mode_in_context()
         try:
             settings = resolve(self.layer, {} if chosen is None else {"mode": chosen})
-            store = store_of(backend_of(settings))
+            store, frames = store_of(backend_of(settings)), framing(settings.sealing_keys)
         except ConfigurationError as error:
             self.tally.warn_once("backend", told_of_failure(NAME, str(error)), BackendWarning)
             return None
-        return Place(settings, store, digest_of(key, settings))
+        return Place(settings, store, frames, *digests_of(key, settings))
 
     def done(self, place: Place, operation: Operation, *arguments: Any) -> Any:
         """Let the store do something; None where it failed."""
@@ -207,18 +218,23 @@ class InstructorCache(instructor.cache.BaseCache):
         self.tally.tell(kind(**facts))
 
 
-def digest_of(key: str, settings: Settings) -> str:
-    """The digest that stands for Instructor's key in the store."""
+def digests_of(key: str, settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """The digest that stands for Instructor's key in the store, and the former ones."""
     parts = (b"llmcache/1 instructor", settings.namespace.encode(), str(key).encode())
     framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-    keys = settings.sealing_keys
-    if keys:
-        return hmac.new(digest_secret(keys[0]), framed, hashlib.sha256).hexdigest()
-    return hashlib.sha256(framed).hexdigest()
+    secrets = [digest_secret(sealing) for sealing in settings.sealing_keys]
+    if not secrets:
+        return hashlib.sha256(framed).hexdigest(), ()
+    first, *former = (hmac.digest(secret, framed, "sha256").hex() for secret in secrets)
+    return first, tuple(former)
 
 
-def life(ttl: Any, settings: Settings) -> float | None:
-    """Seconds that an entry lives; None: until evicted; 0: not at all."""
+def life(ttl: Any, settings: Settings, value: Any) -> float | None:
+    """Seconds that an entry lives; None: until evicted; 0: not at all.
+
+    Raises:
+        Exception: Whatever the user's callable raises.
+    """
     if isinstance(ttl, int | float) and not isinstance(ttl, bool) and ttl <= 0:
         return 0.0
     if ttl is not None:
@@ -227,7 +243,10 @@ def life(ttl: Any, settings: Settings) -> float | None:
         except ConfigurationError:
             pass
     own = settings.ttl
-    return own if isinstance(own, int | float) and math.isfinite(own) else None
+    if not callable(own):
+        return own
+    answer = own(value)
+    return None if answer is None else parse_duration(answer, name="ttl")
 
 
 def knows_namespaces() -> bool:

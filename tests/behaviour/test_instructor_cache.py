@@ -123,6 +123,25 @@ def test_a_ttl_left_out_is_the_configured_one(backend: Any, clock: ManualClock) 
     assert cache.get("key") is None
 
 
+@pytest.mark.parametrize("said_by", ["configure", "ttl="])
+def test_a_callable_ttl_is_asked_with_what_is_stored(
+    backend: Any, clock: ManualClock, said_by: str
+) -> None:
+    def by_length(value: str) -> float | None:
+        return {"brief": 10, "stays": None}[value]
+
+    if said_by == "configure":
+        configure(ttl=by_length)
+    cache = InstructorCache(backend, **({"ttl": by_length} if said_by == "ttl=" else {}))
+    cache.set("key", "brief")
+    cache.set("other", "stays")
+    with pytest.warns(llmcache.UncacheableResultWarning, match="ttl failed with KeyError"):
+        cache.set("third", "unknown to it")
+    assert cache.get("third") is None
+    clock.advance(10)
+    assert (cache.get("key"), cache.get("other")) == (None, "stays")
+
+
 def test_namespaces_are_apart(backend: Any) -> None:
     one, two = (InstructorCache(backend, namespace=name) for name in ("one", "two"))
     one.set("key", "value")
@@ -254,6 +273,27 @@ def test_entries_are_sealed_where_there_is_a_key(backend: Any) -> None:
     place = cache.place("key")
     assert place is not None
     assert b"secret text" not in backend.get(place.digest).value
+
+
+def test_a_rotated_key_still_opens_and_a_ttl_of_nothing_forgets_that_too(backend: Any) -> None:
+    old, new = ("A" * 43 + "=", "B" * 42 + "A=")
+    configure(encryption_key=old)
+    cache = InstructorCache(backend)
+    cache.set("key", "value")
+    configure(encryption_key=f"{new},{old}")
+    assert cache.get("key") == "value"
+    cache.set("key", "value", ttl=0)
+    assert cache.get("key") is None
+
+
+def test_without_the_package_that_seals_it_never_raises(
+    cache: InstructorCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    configure(encryption_key="C" * 42 + "A=")
+    with pytest.warns(BackendWarning, match="cryptography"):
+        cache.set("key", "value")
+    assert cache.get("key") is None
 
 
 # ---- in Instructor -------------------------------------------------------------------------
