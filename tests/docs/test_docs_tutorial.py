@@ -1,4 +1,4 @@
-"""What the tutorial types into a shell prints what it shows, after its program has run."""
+"""What pages type into a shell prints what they show, after their program has run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-steps.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "tutorial" / "first-steps.md"
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ llmcache (.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -39,11 +40,26 @@ def test_the_tutorial_runs_twice_and_its_commands_print_what_it_shows(tmp_path: 
     page = PAGE.read_text(encoding="utf-8")
     (tmp_path / "first_steps.py").write_text("\n".join(PYTHON.findall(page)), encoding="utf-8")
     assert run(tmp_path, "first_steps.py").startswith("True 1 1\n1\n")
-    commands = CONSOLE.findall(page)
-    assert len(commands) >= 2
-    for arguments, promised in commands:
-        printed = run(tmp_path, "-m", "llmcache", *shlex.split(arguments))
+    assert check_commands(page, tmp_path) >= 2
+
+
+def test_the_page_on_misses_shows_what_its_commands_print(tmp_path: Path) -> None:
+    """The module that is asked about is the first block; what it was asked is the others."""
+    page = (DOCS / "how-to" / "debug-misses.md").read_text(encoding="utf-8")
+    blocks = PYTHON.findall(page)
+    (tmp_path / "program.py").write_text("\n".join(blocks), encoding="utf-8")
+    (tmp_path / "shop.py").write_text(blocks[0], encoding="utf-8")
+    run(tmp_path, "program.py")
+    assert check_commands(page, tmp_path) == 2
+
+
+def check_commands(page: str, directory: Path) -> int:
+    """Run every command of a page that shows what it prints; how many there are."""
+    commands = [(words, promised) for words, promised in CONSOLE.findall(page) if promised]
+    for words, promised in commands:
+        printed = run(directory, "-m", "llmcache", *shlex.split(words))
         assert shows(promised, printed), printed
+    return len(commands)
 
 
 def test_a_second_run_of_the_tutorial_asks_nothing(tmp_path: Path) -> None:
