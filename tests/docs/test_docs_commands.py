@@ -60,6 +60,14 @@ def test_every_extra_and_session_that_a_page_names_is_there(path: Path) -> None:
     assert sessions <= set(defined)
 
 
+def test_the_readme_names_every_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"].keys() - {"dev"}
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [
+        each for each in sorted(extras) if f"`{each}`" not in page and f"[{each}]" not in page
+    ] == []
+
+
 def test_a_command_or_an_option_that_there_is_not_is_noticed() -> None:
     for line in ("llmcache forget", "llmcache clear --everything"):
         with pytest.raises(click.UsageError):
