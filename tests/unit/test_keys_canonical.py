@@ -18,6 +18,7 @@ import typing
 import weakref
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pydantic
@@ -121,7 +122,7 @@ def test_a_mapping_with_text_keys_and_one_with_any_keys_sort_alike() -> None:
 
 
 def test_a_moment_counts_with_fold_and_zone() -> None:
-    zone = pytest.importorskip("zoneinfo").ZoneInfo("Europe/Berlin")
+    zone = ZoneInfo("Europe/Berlin")
     moment = dt.datetime(2024, 10, 27, 2, 30, tzinfo=zone)
     same_offset = moment.astimezone(dt.timezone(dt.timedelta(hours=2)))
     variants = [moment, moment.replace(fold=1), moment.replace(tzinfo=None), same_offset]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llmcache.keys.folding import Folds
 from llmcache.keys.key import FunctionKeys
 
 REGISTRY = """
@@ -137,8 +138,22 @@ def test_the_order_in_which_a_registry_was_filled_does_not_count() -> None:
     assert FunctionKeys(names["main"]).digest((1,), {}) == before
 
 
-def test_a_registry_of_many_is_gone_through_once_for_each_and_not_once_for_each_way() -> None:
-    assert FunctionKeys(chain_of(60)["main"]).digest((1,), {})
+def members_met(length: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many times a member is met, while the key of a registry of so many is made."""
+    met: list[int] = []
+    folded = Folds.folded
+    with monkeypatch.context() as patch:
+        patch.setattr(Folds, "folded", lambda *args, **how: met.append(1) or folded(*args, **how))
+        FunctionKeys(chain_of(length)["main"]).digest((1,), {})
+    return len(met)
+
+
+def test_a_registry_of_many_is_gone_through_once_for_each_pair_and_not_once_for_each_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each member meets each other one: twice as many meet four times as often."""
+    few, many = (members_met(length, monkeypatch) for length in (5, 10))
+    assert 5 * 5 <= few < many <= 4 * few
 
 
 class Answering(type):
