@@ -6,9 +6,9 @@ from math import inf
 from typing import NamedTuple
 
 from llmcache.backends.base import Entry, Nothing
+from llmcache.backends.entries import MAX_SKEW
 
 __all__ = [
-    "MAX_SKEW",
     "Absent",
     "Expired",
     "Fresh",
@@ -21,13 +21,6 @@ __all__ = [
     "reason_of",
     "unreadable",
 ]
-
-MAX_SKEW = 86_400.0
-"""Seconds by which an entry may seem to come from the future before it is not believed.
-
-Clocks of machines differ, and a clock that was a day ahead and was set right must not lose what
-was stored meanwhile. Within this bound such an entry counts as new.
-"""
 
 
 class Fresh(NamedTuple):

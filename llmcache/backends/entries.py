@@ -11,9 +11,28 @@ They are tuples, as some are made for each hit of a store that keeps rows.
 from __future__ import annotations
 
 import enum
+from math import inf
 from typing import NamedTuple
 
-__all__ = ["Claim", "Entry", "Held", "Listed", "Nothing", "Scope"]
+__all__ = [
+    "MAX_SKEW",
+    "Claim",
+    "Entry",
+    "Held",
+    "Listed",
+    "Nothing",
+    "Scope",
+    "end_of",
+    "is_live",
+]
+
+MAX_SKEW = 86_400.0
+"""Seconds by which an entry may seem to come from the future before it is not believed.
+
+Clocks of machines differ, and a clock that was a day ahead and was set right must not lose what
+was stored meanwhile. Within this bound such an entry counts as new; beyond it its age has no
+meaning.
+"""
 
 
 class Nothing(enum.Enum):
@@ -63,6 +82,20 @@ class Entry(NamedTuple):
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float = 0.0
+
+
+def end_of(entry: Entry) -> float:
+    """The moment from which it can no longer be served, not even stale; infinite: never."""
+    if entry.expires is None:
+        return inf
+    return max(entry.expires, entry.stale_until or entry.expires)
+
+
+def is_live(entry: Entry | Nothing, now: float, max_age: float | None) -> bool:
+    """Whether nothing has to be computed: neither expired nor older than the reader takes."""
+    if isinstance(entry, Nothing) or (entry.expires is not None and entry.expires <= now):
+        return False
+    return max_age is None or now - entry.created < max_age
 
 
 class Listed(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
+from llmcache.backends.base import Claim, Entry, Held, Scope
 from llmcache.backends.counts import MemoryLedger
+from llmcache.backends.entries import is_live
 from llmcache.backends.lru import LRUBackend
 from llmcache.clock import SYSTEM, Clock
 
@@ -28,13 +29,6 @@ class Lease:
         return self.token != token and self.expires > now and self.epoch == epoch
 
 
-def lives(entry: Entry | Nothing, now: float, max_age: float | None) -> bool:
-    """Whether an entry is neither expired nor older than the reader takes."""
-    if isinstance(entry, Nothing) or (entry.expires is not None and entry.expires <= now):
-        return False
-    return max_age is None or now - entry.created < max_age
-
-
 class LoneMemory(MemoryLedger, LRUBackend):
     """Memory that stands in for a shared store, and so has leases too.
 
@@ -53,7 +47,7 @@ class LoneMemory(MemoryLedger, LRUBackend):
         """As `Leasing.claim`."""
         with self.lock:
             now, entry, epoch = self.now(), self.get(key), self.epoch(key, scope)
-            if lives(entry, now, max_age):
+            if is_live(entry, now, max_age):
                 return Claim(entry, epoch)
             lease = self.leases.get(key)
             if lease is not None and lease.binds(token, now, epoch):

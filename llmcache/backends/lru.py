@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 
 from llmcache.backends.base import BackendBase, Entry, Listed, Nothing, Scope
+from llmcache.backends.entries import end_of
 from llmcache.backends.epochs import EpochLog
 from llmcache.backends.forks import forkable
 from llmcache.clock import SYSTEM, Clock
@@ -282,13 +283,6 @@ class LRUBackend(BackendBase):
         self.lock = threading.RLock()
         self.bytes = sum(kept.size for kept in self.kept.values())
         self.order_endings()
-
-
-def end_of(entry: Entry) -> float:
-    """When an entry can no longer be served, not even stale."""
-    if entry.expires is None:
-        return inf
-    return max(entry.expires, entry.stale_until or entry.expires)
 
 
 def whole(value: object, name: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from llmcache.backends.base import Backend, Bulk, Entry, Manifests, able
+from llmcache.backends.entries import end_of
 from llmcache.cli.filters import Filter
 from llmcache.cli.records import (
     BadRecord,
@@ -132,7 +133,7 @@ def put(store: Backend, batch: dict[str, Entry], now: float, done: Imported) -> 
         known = there.get(key)
         if known is not None and known.created >= entry.created:
             done.older += 1
-        elif has_ended(entry, now):
+        elif end_of(entry) <= now:
             done.ended += 1
         else:
             chosen[key] = entry
@@ -143,9 +144,3 @@ def put(store: Backend, batch: dict[str, Entry], now: float, done: Imported) -> 
         for key, entry in chosen.items():
             store.put(key, entry)
     done.stored += len(chosen)
-
-
-def has_ended(entry: Entry, now: float) -> bool:
-    """Whether nobody may be served it any more."""
-    end = entry.expires if entry.stale_until is None else entry.stale_until
-    return end is not None and end <= now

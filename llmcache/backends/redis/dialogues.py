@@ -16,9 +16,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
+from llmcache.backends.entries import end_of
 from llmcache.backends.redis.frame import (
     HEAD_SIZE,
-    end_of,
     pack_entry,
     read_head,
     scope_tag,

@@ -32,7 +32,6 @@ __all__ = [
     "HEAD_SIZE",
     "MAGIC",
     "Head",
-    "end_of",
     "pack_entry",
     "read_head",
     "scope_tag",
@@ -71,13 +70,6 @@ def scope_tag(scope: Scope) -> bytes:
     """16 bytes that stand for a scope; equal scopes and no others have equal ones."""
     framed = json.dumps([scope.namespace, scope.function]).encode()
     return hashlib.sha256(framed).digest()[:16]
-
-
-def end_of(entry: Entry) -> float:
-    """The moment after which the entry can no longer be served, not even stale."""
-    if entry.expires is None:
-        return math.inf
-    return max(entry.expires, entry.stale_until or entry.expires)
 
 
 def pack_entry(key: str, entry: Entry) -> bytes:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
 from llmcache.backends.base import Claim, Entry, Held, Nothing, Scope
+from llmcache.backends.entries import is_live
 from llmcache.backends.sqlite import epochs, leases
 from llmcache.backends.sqlite.connection import Connection, Transaction
 from llmcache.backends.sqlite.removal import Evictions
@@ -270,10 +271,3 @@ class Operations:
         """See `Leasing.release`."""
         if connection.writable:
             leases.drop(connection.raw, key, token)
-
-
-def is_live(entry: Entry | Nothing, now: float, max_age: float | None) -> bool:
-    """Whether nothing has to be computed."""
-    if not isinstance(entry, Entry) or (entry.expires is not None and entry.expires <= now):
-        return False
-    return max_age is None or now - entry.created < max_age

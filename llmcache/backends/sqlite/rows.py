@@ -6,18 +6,17 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from hashlib import sha256
+from math import inf
 from typing import Any
 from zlib import crc32
 
 from pydantic_core import from_json, to_json
 
 from llmcache.backends.base import Entry, Listed, Nothing, Scope
+from llmcache.backends.entries import MAX_SKEW, end_of
 from llmcache.backends.sqlite.schema import scope_text
 
 __all__ = ["find_entry", "hash_of", "read_listed", "scope_number", "write_entry"]
-
-FUTURE = 86_400.0
-"""Seconds that clocks may differ; an entry from beyond is unreadable, as its age has no meaning."""
 
 FIND = "SELECT key, checksum, about, parts, value FROM entry WHERE hash = ?"
 UNREADABLE_TEXT = "Could not decode"
@@ -70,6 +69,7 @@ def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> bool:
     """Store or replace one entry, by one statement; whether it took the place of a young one."""
     value, scope, created, expires, stale_until, parts, *origin = entry
     about = to_json([scope.namespace, scope.function, created, expires, stale_until, *origin])
+    ends = end_of(entry)
     made = int(min(LATEST, max(0.0, created)) * 1e6)
     row = (
         made,
@@ -77,7 +77,7 @@ def write_entry(raw: sqlite3.Connection, key: str, entry: Entry) -> bool:
         made,
         hash_of(key),
         scope_number(scope),
-        expires if stale_until is None else stale_until,
+        None if ends == inf else ends,
         crc32(value, crc32(parts, crc32(about))),
         key,
         about.decode(),
@@ -102,7 +102,7 @@ def find_entry(  # noqa: PLR0911 - runs at each hit: one frame, left as soon as 
             return Nothing.DAMAGED
         # A name for each, as a list of the rest costs more than the parsing.
         space, name, created, ends, stale, manifest, model, asked, told, took = from_json(about)
-        if created > now + FUTURE:
+        if created > now + MAX_SKEW:
             return Nothing.DAMAGED
         scope = scope_of(space, name)
         return new_tuple(
