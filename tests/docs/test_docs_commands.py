@@ -19,6 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TYPED = re.compile(r"^\$ (.+)$", re.MULTILINE)
 EXTRAS = re.compile(r"llmcache-structured\[([\w,]+)\]")
 SESSIONS = re.compile(r"\bnox -s ((?:\w+ ?)+)")
+NAMED = re.compile(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:md|toml|txt))`")
 ELSEWHERE = ("python ", "nox ", "pip install ", "sqlite3 ", "datasette ")  # not llmcache's own
 
 
@@ -66,6 +67,12 @@ def test_the_readme_names_every_extra() -> None:
     assert [
         each for each in sorted(extras) if f"`{each}`" not in page and f"[{each}]" not in page
     ] == []
+
+
+def test_every_path_that_contributors_are_told_of_is_there() -> None:
+    """But for what has a `<name>` to be filled in, and what the set-up makes."""
+    for path in NAMED.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        assert path.startswith(".venv") or (ROOT / path).exists(), path
 
 
 def test_a_command_or_an_option_that_there_is_not_is_noticed() -> None:
