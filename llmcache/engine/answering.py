@@ -27,7 +27,7 @@ from llmcache.engine.verdicts import (
     at_once,
     count_raised,
     for_caller,
-    for_follower,
+    for_waiter,
     stale_after,
     verdict,
 )
@@ -76,7 +76,7 @@ def answered(question: Question, found: Found) -> Any:
         return decided.value
     running = joined(question)
     if running is not None:
-        return presented(question, for_follower(question, Answer(running)), answer_again)
+        return presented(question, for_waiter(question, Answer(running)), answer_again)
     try:
         landed = fly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
@@ -150,7 +150,7 @@ async def aanswered(question: Question, found: Found) -> Any:
         return decided.value
     running = await ajoined(question)
     if running is not None:
-        return presented(question, for_follower(question, Answer(running)), aanswer)
+        return presented(question, for_waiter(question, Answer(running)), aanswer)
     try:
         landed = await afly(question)
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in

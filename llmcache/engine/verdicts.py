@@ -29,7 +29,7 @@ __all__ = [
     "at_once",
     "count_raised",
     "for_caller",
-    "for_follower",
+    "for_waiter",
     "stale_after",
     "verdict",
 ]
@@ -153,7 +153,7 @@ def count_raised(question: Question, error: BaseException) -> None:
 def for_caller(question: Question, call: Call, answer: Answer) -> Any:
     """The value for a caller: his own call's, or his copy of another's."""
     if question.follows:
-        return for_follower(question, answer)
+        return for_waiter(question, answer)
     return for_leader(question, call, answer)
 
 
@@ -170,7 +170,7 @@ def for_leader(question: Question, call: Call, answer: Answer) -> Any:
     return answer.value
 
 
-def for_follower(question: Question, answer: Answer) -> Any:
+def for_waiter(question: Question, answer: Answer) -> Any:
     """The value for a caller who waited: a copy of his own wherever one can be made."""
     tell(question, Wait, answer.usage, saved=answer.seconds)
     if isinstance(answer.value, SharedStream | AsyncSharedStream):

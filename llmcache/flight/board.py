@@ -101,7 +101,7 @@ class Flights(Generic[Result]):
         Args:
             key: What is asked for.
             loop: The loop that will run the computation as a task, for which the caller then
-                waits as its first follower; None: this thread runs it.
+                waits as the first; None: this thread runs it.
             anew: Take the place of what runs, unless that was begun anew too: those who wait for
                 it keep waiting, and later callers find the new one.
         """

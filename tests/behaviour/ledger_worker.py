@@ -46,9 +46,9 @@ class Reply(BaseModel):
     choices: list[str] = []
 
 
-def held_for(followers: int) -> Callable[[], bool]:
-    """Whether so many follow what runs; a task counts as a follower of its own."""
-    return lambda: any(each.interested >= followers for each in answering.flights.running.values())
+def held_for(waiters: int) -> Callable[[], bool]:
+    """Whether so many follow what runs; a task counts as a waiter of its own."""
+    return lambda: any(each.interested >= waiters for each in answering.flights.running.values())
 
 
 options: dict[str, Any] = {

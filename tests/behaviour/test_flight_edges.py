@@ -228,7 +228,7 @@ async def test_a_loop_that_waits_for_a_thread_that_asks_for_its_task_does_not_ha
     await asyncio.to_thread(inside.wait)
 
     def release() -> None:
-        wait_for_follower(other.cache_key(None).digest)
+        wait_until_followed(other.cache_key(None).digest)
         go_on.set()
 
     pool.submit(release)
@@ -238,7 +238,7 @@ async def test_a_loop_that_waits_for_a_thread_that_asks_for_its_task_does_not_ha
     assert await task == "task"
 
 
-def wait_for_follower(key: str) -> None:
+def wait_until_followed(key: str) -> None:
     """Wait until somebody follows the flight of a key."""
     turn = threading.Event()
     while not [f for f in answering.flights.running.values() if f.key[2] == key and f.interested]:
