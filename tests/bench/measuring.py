@@ -34,6 +34,10 @@ class Figures:
         """The figures of some rounds."""
         return cls(statistics.median(seconds), min(seconds))
 
+    def apart(self, number: int) -> Figures:
+        """Of one, where so many were measured as one."""
+        return Figures(self.median / number, self.minimum / number)
+
 
 def repeated(call: Callable[[], Any], clock: Clock = time.thread_time) -> Batch:
     """A plain call as a batch.

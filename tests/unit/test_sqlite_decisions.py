@@ -87,6 +87,17 @@ def test_what_has_to_go_before_an_entry_comes(filling: Filling, excess: Excess |
         assert found.bytes == excess.bytes or excess.bytes < 0 > found.bytes
 
 
+def test_what_has_begun_to_go_goes_on_until_there_is_slack() -> None:
+    """So a long run of puts evicts in turns, and does not look before each whether it should."""
+    slack = 200_000
+    within = replace(EMPTY, pages=BOUNDS.pages - 10)
+    assert excess_of(within, BOUNDS, 1000) is None
+    left = excess_of(within, BOUNDS, 1000, begun=True)
+    assert left is not None and left.bytes == slack + 1300 - 10 * PAGE  # noqa: PT018 - for the checker
+    enough = replace(EMPTY, pages=BOUNDS.pages - slack // PAGE - 2)
+    assert excess_of(enough, BOUNDS, 1000, begun=True) is None
+
+
 def test_where_an_empty_file_fills_the_bound_the_content_counts() -> None:
     tiny = Bounds(100_000)
     assert excess_of(replace(EMPTY, content=99_000), tiny, 1000) is None

@@ -57,6 +57,7 @@ class Operations:
         self.written: int = 0
         self.room_rows: float = 0.0
         self.room_bytes: float = 0.0
+        self.evicting: bool = False
 
     # Entries
 
@@ -120,7 +121,8 @@ class Operations:
         """Write what is due, and evict what has to go before an entry of this size comes."""
         now, filling = self.now(), filling_of(raw, self.bounds)
         self.room_rows, self.room_bytes = room_of(filling, self.bounds)
-        excess = excess_of(filling, self.bounds, size)
+        excess = excess_of(filling, self.bounds, size, begun=self.evicting)
+        self.evicting = excess is not None
         if self.usage.overdue or excess is not None:
             self.usage.write(raw)
         if excess is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 
 __all__ = [
@@ -27,7 +28,7 @@ BATCH = 200
 """Rows that one write may remove."""
 
 SLACK = 0.02
-"""Part of the bound that an eviction frees beyond need, so that not every write evicts."""
+"""Part of the bound that evictions free beyond need."""
 
 ROW_OVERHEAD = 300
 """Bytes that an entry takes beside its value: key, origin, times, its share of indexes."""
@@ -46,7 +47,7 @@ SMALLEST_LOG = 8
 LARGEST_LOG = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bounds:
     """How large the store may grow.
 
@@ -58,29 +59,29 @@ class Bounds:
     bytes: int
     entries: int | None = None
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The bound, or what no file of SQLite reaches."""
         return min(self.bytes, LARGEST_FILE)
 
-    @property
+    @cached_property
     def pages(self) -> int:
         """Pages of the database in use; an empty one has some fifteen."""
         others = SHARED_MEMORY + LARGEST_WRITE + 2 * self.log_pages
         small = int(self.size * TOLERATED) // PAGE - others
         return max(SMALLEST_FILE, min(int(self.size * FILE_PART) // PAGE, small))
 
-    @property
+    @cached_property
     def log_pages(self) -> int:
         """Pages of the log at which it is written back."""
         return max(SMALLEST_LOG, min(LARGEST_LOG, int(self.size * LOG_PART) // PAGE))
 
-    @property
+    @cached_property
     def rows_at_once(self) -> int:
         """Rows that a write may change beyond its own: each makes the log longer, which counts."""
         return self.pages // 16
 
-    @property
+    @cached_property
     def tiny(self) -> bool:
         """Whether an empty file nearly fills it, so that only the content is bounded."""
         return self.pages == SMALLEST_FILE
@@ -122,19 +123,25 @@ def filling_of(raw: sqlite3.Connection, bounds: Bounds) -> Filling:
     return Filling(*row)
 
 
-def excess_of(filling: Filling, bounds: Bounds, size: int, rows: int = 1) -> Excess | None:
-    """What has to go before `rows` entries with `size` bytes of values come; None: nothing."""
+def excess_of(
+    filling: Filling, bounds: Bounds, size: int, rows: int = 1, *, begun: bool = False
+) -> Excess | None:
+    """What has to go before `rows` entries with `size` bytes of values come; None: nothing.
+
+    Once there is something, more goes than need be, over as many writes as that takes: `begun`
+    says that it has not all gone yet. So few writes evict, and few look whether they should.
+    """
     used_pages = filling.pages - filling.unused
     if bounds.tiny:
         over_bytes = filling.content + size - bounds.bytes
     else:
         over_bytes = (used_pages - bounds.pages) * PAGE + size + rows * ROW_OVERHEAD
     over_entries = 0 if bounds.entries is None else filling.entries + rows - bounds.entries
-    if over_bytes <= 0 and over_entries <= 0:
-        return None
-    slack_bytes = int(bounds.bytes * SLACK) if over_bytes > 0 else 0
-    slack_entries = int((bounds.entries or 0) * SLACK) if over_entries > 0 else 0
-    return Excess(over_entries + slack_entries, over_bytes + slack_bytes)
+    if begun or over_bytes > 0:
+        over_bytes += int(bounds.bytes * SLACK)
+    if begun or over_entries > 0:
+        over_entries += int((bounds.entries or 0) * SLACK)
+    return Excess(over_entries, over_bytes) if over_entries > 0 or over_bytes > 0 else None
 
 
 def room_of(filling: Filling, bounds: Bounds) -> tuple[float, float]:
