@@ -51,6 +51,8 @@ def main() -> None:
     asked.add_argument("--only", choices=PARTS, action="append", help="some parts, not all")
     asked.add_argument("--out", type=Path, default=ROOT / "bench-results", help="for the JSON")
     chosen = asked.parse_args()
+    if chosen.page and (chosen.quick or chosen.only):
+        asked.error("the page shows whole runs: leave out --quick and --only")
     report = Report(quick=chosen.quick)
     with tempfile.TemporaryDirectory(prefix="llmcache-bench-", ignore_cleanup_errors=True) as made:
         for name, part in PARTS.items():
