@@ -7,6 +7,7 @@ of their class's module; no SDK is imported.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from llmcache.keys.secrets import is_secret_name
 __all__ = [
     "HEADER_SOURCES",
     "PASSED_BY",
+    "PROXIES",
     "RAW",
     "client_facts",
     "counted_headers",
@@ -28,6 +30,9 @@ __all__ = [
 
 RAW = frozenset({"openai", "anthropic"})
 OTHERS = frozenset({"groq", "mistralai", "cohere", "cerebras", "fireworks", "writerai", "google"})
+RESOURCES = frozenset({"SyncAPIResource", "AsyncAPIResource"})
+PROXIES = "_module_client"
+"""The module of `openai.chat` and the like, parts of a client that reads the module's globals."""
 ATTRIBUTES = {
     "organization": "organization",
     "project": "project",
@@ -140,7 +145,7 @@ def known_kind(known: type) -> str | None:
         return "instructor"
     if top in RAW and known.__name__ in {"SyncAPIClient", "AsyncAPIClient"}:
         return "raw"
-    if top in RAW and known.__name__ in {"SyncAPIResource", "AsyncAPIResource"}:
+    if top in RAW and (known.__name__ in RESOURCES or rest == PROXIES):
         return "resource"
     if top in OTHERS and known.__name__.lower().endswith(("client", "groq", "mistral", "cerebras")):
         return "other"
@@ -205,8 +210,12 @@ def header_of(client: Any, name: str) -> bool:
 
 
 def resource_facts(resource: Any) -> Iterator[tuple[str, str]]:
-    """`client.chat.completions`: the client, and which part of it."""
-    yield from client_facts(resource._client) or ()  # noqa: SLF001 - where every resource keeps it
+    """`client.chat.completions`: the client, and which part of it.
+
+    That of `openai.chat` is made when it is first asked for, which fails without credentials.
+    """
+    with contextlib.suppress(Exception):
+        yield from client_facts(resource._client) or ()  # noqa: SLF001 - where every resource keeps it
     yield "resource", class_name(resource).removeprefix("Async")
 
 

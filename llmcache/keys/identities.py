@@ -9,12 +9,14 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmcache.keys.clients import HEADER_SOURCES, RAW, client_facts
+from llmcache.keys.clients import HEADER_SOURCES, PROXIES, RAW, client_facts
 
 __all__ = ["Identity", "client_digest"]
 
 CONTAINERS = ("kwargs", "_custom_headers", "_custom_query")
 """What of a client may change in place."""
+MODULE_CLIENT = "ModuleClient"
+"""How the classes of the client are called that reads the globals of the module `openai`."""
 
 
 class Identity(bytes):
@@ -77,6 +79,9 @@ def held_by(value: Any) -> list[object]:
     held = [*own.values()]
     for name in CONTAINERS:
         held += content(own.get(name))
+    kind = type(value)
+    if kind.__name__.endswith(MODULE_CLIENT) or kind.__module__.endswith(PROXIES):
+        held.append(object())  # it holds nothing itself: never the same
     inner = own.get("client") or own.get("_client")
     if type(inner).__module__.partition(".")[0] in RAW:
         held += held_by(inner)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import types
 import warnings
 from typing import Any
 
@@ -169,6 +171,64 @@ def test_a_default_of_a_client_that_is_changed_in_place_is_looked_at_again() -> 
     client.kwargs["top_p"] = client.kwargs.pop("temperature")
     found.append(asks.digest((client, "x"), {}))
     assert len({*found}) == len(found)
+
+
+@pytest.fixture
+def vendored(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A module of somebody else's that has made a client."""
+    module = types.ModuleType("keys_vendored")
+    module.__file__ = "site-packages/keys_vendored.py"
+    monkeypatch.setitem(sys.modules, "keys_vendored", module)
+    vars(module)["client"] = raw()
+    vars(module)["settings"] = types.SimpleNamespace(client=raw())
+    return module
+
+
+def test_another_client_in_a_module_of_somebody_else_is_looked_at(
+    vendored: types.ModuleType,
+) -> None:
+    def direct(text: str) -> Any:
+        return vendored.client, text
+
+    def through(text: str) -> Any:
+        return vendored.client.chat.completions.create(text)
+
+    def held(text: str) -> Any:
+        return vendored.settings.client.chat.completions.create(text)
+
+    asking = [FunctionKeys(function) for function in (direct, through, held)]
+    before = [keys.digest(("x",), {}) for keys in asking]
+    vendored.client = vendored.settings.client = raw(base_url="http://localhost:1")
+    changed = [keys.digest(("x",), {}) for keys in asking]
+    assert not {*before} & {*changed}
+    vendored.client.base_url = vendored.settings.client.base_url = "http://localhost:2"
+    again = [keys.digest(("x",), {}) for keys in asking]
+    assert not {*again} & {*before, *changed}
+    vendored.client, vendored.settings = raw(), types.SimpleNamespace(client=raw(api_key="sk-2"))
+    assert [keys.digest(("x",), {}) for keys in asking] == before
+
+
+def test_the_client_of_the_module_openai_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asks(text: str) -> Any:
+        return openai.chat.completions.create(text)  # type: ignore[call-overload]
+
+    def asks_a_part(text: str) -> Any:
+        return chat.create(text)  # type: ignore[call-overload]
+
+    def digests() -> list[str]:
+        return [keys.digest(("x",), {}), parts.digest(("x",), {})]
+
+    keys, parts = FunctionKeys(asks), FunctionKeys(asks_a_part)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(openai, "_client", None)
+    assert keys.digest(("x",), {})
+    monkeypatch.setattr(openai, "api_key", "sk-one")
+    chat = openai.chat.completions
+    before = digests()
+    monkeypatch.setattr(openai, "api_key", "sk-two")
+    assert digests() == before
+    monkeypatch.setattr(openai, "base_url", "http://localhost:1")
+    assert not {*digests()} & {*before}
 
 
 def test_a_client_is_forgotten_when_it_is_gone() -> None:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 
-__all__ = ["CHANGED", "COMPUTED", "Chain", "is_item", "item", "settled", "shown_chain"]
+__all__ = [
+    "CHANGED",
+    "COMPUTED",
+    "Chain",
+    "attributes_of",
+    "is_item",
+    "item",
+    "settled",
+    "shown_chain",
+]
 
 Chain = tuple[str, ...]
 COMPUTED = "[]"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmcache.keys.clients import is_client
-from llmcache.keys.code.chains import CHANGED, Chain, is_item, shown_chain
+from llmcache.keys.code.chains import CHANGED, Chain, attributes_of, shown_chain
 from llmcache.keys.code.classes import found_in
 from llmcache.keys.code.docstrings import count_docstring
 from llmcache.keys.code.environment import is_environment
@@ -34,7 +36,6 @@ from llmcache.keys.secrets import is_secret_name
 from llmcache.keys.values.canonical import FileNeeded
 
 __all__ = ["Follower"]
-
 
 NO_SOURCE = "no source that matches: read from bytecode, for this version of Python only"
 
@@ -268,26 +269,32 @@ class Follower:
             self.live(self.values.live(label, value, ()))
 
     def module(self, module: types.ModuleType, rest: Chain) -> None:
-        """A module of the project is gone through; another one counts by its name."""
+        """A module of the project is gone through."""
         if not self.project.owns(module.__name__):
-            dotted = shown_chain((shown_module(module.__name__), *rest))
-            found = attribute(module, rest)
-            if is_client(found):
-                self.client(f"client {dotted}", found)
-            else:
-                self.count(f"name {dotted}", hashlib.sha256(dotted.encode()).digest())
+            self.foreign_module(module, rest)
             return
         if rest:
-            value = self.watch(vars(module), rest[0])
-            if value is MISSING:
-                value = getattr(module, rest[0], MISSING)
+            value = self.member(module, rest[0])
             self.value(f"constant {shown_module(module.__name__)}.{rest[0]}", value, rest[1:])
         else:
             self.reading.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
 
+    def foreign_module(self, module: types.ModuleType, rest: Chain) -> None:
+        """Another module counts by its name, and by the client that is reached through it."""
+        name, holder = shown_module(module.__name__), module
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            for place, step in enumerate(attributes_of(rest), 1):
+                holder = self.member(holder, step)
+                if is_client(holder):
+                    self.client(f"client {shown_chain((name, *rest[:place]))}", holder)
+                    return
+        dotted = shown_chain((name, *rest))
+        self.count(f"name {dotted}", hashlib.sha256(dotted.encode()).digest())
 
-def attribute(value: Any, names: Chain) -> object:
-    """What a chain of attributes leads to, or MISSING."""
-    for name in names:
-        value = MISSING if is_item(name) or name == CHANGED else getattr(value, name, MISSING)
-    return value
+    def member(self, holder: Any, name: str) -> Any:
+        """An attribute of a module, or of what lies in one; no code of a class is run for it."""
+        held = getattr(holder, "__dict__", None)
+        found = self.watch(held, name) if isinstance(held, Mapping) else MISSING
+        if found is MISSING and isinstance(holder, types.ModuleType):
+            return getattr(holder, name, MISSING)
+        return inspect.getattr_static(holder, name, MISSING) if found is MISSING else found
