@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,36 @@ def test_filters_narrow(options: list[str], count: int) -> None:
     assert len(read("ls")) == 5
     assert read("clear", "--yes", *options)["cleared"] == count
     assert len(read("ls")) == 5 - count
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> str:
+    """A store with one entry that is old, large, expired and of one model, and one that is not."""
+    now = time.time()
+    old = Entry(b"x" * 50_000, Scope("", "a"), now - 7_200, expires=now - 60, model="gpt-4o")
+    new = Entry(b"x", Scope("tenant", "b"), now - 60, expires=now + 3_600, model="claude")
+    with SQLiteBackend(tmp_path / "two.db") as backend:
+        backend.put_many({"a" * 64: old, "b" * 64: new})
+    return f"sqlite:///{tmp_path}/two.db"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--function", "a*"], "a"),
+        (["--model", "gpt-*"], "a"),
+        (["--model", "claude"], "b"),
+        (["--namespace", "tenant"], "b"),
+        (["--older-than", "1h"], "a"),
+        (["--newer-than", "1h"], "b"),
+        (["--larger-than", "40kB"], "a"),
+        (["--expired"], "a"),
+        (["--expired", "--model", "claude"], ""),
+        ([], "ba"),
+    ],
+)
+def test_each_filter_tells_two_entries_apart(two: str, options: list[str], found: str) -> None:
+    assert "".join(line["key"][0] for line in read("ls", "--backend", two, *options)) == found
 
 
 @pytest.mark.usefixtures("store")
