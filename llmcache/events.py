@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 __all__ = [
     "BackendFailure",
@@ -48,8 +49,11 @@ class Event:
         input_tokens: Tokens of the prompt: spent on a miss, saved on a hit; None: not known.
         output_tokens: Tokens of the answer, likewise.
         saved: Seconds of the call that a hit, a wait or a stale answer spared; 0.0: not known.
+        outcome: What it is counted as: `hit`, `miss`, `stale`, `wait` or `bypass`, of a call;
+            `failure`, of the store; empty: not counted.
     """
 
+    outcome: ClassVar[str] = ""
     function: str
     key: str = ""
     backend: str = ""
@@ -64,6 +68,7 @@ class Event:
 class Hit(Event):
     """Answered from the store, without a call."""
 
+    outcome: ClassVar[str] = "hit"
     age: float = 0.0
 
 
@@ -71,6 +76,7 @@ class Hit(Event):
 class Miss(Event):
     """The function ran. `reason`: absent, expired, unreadable (and why), refresh."""
 
+    outcome: ClassVar[str] = "miss"
     reason: str = "absent"
 
 
@@ -78,6 +84,7 @@ class Miss(Event):
 class Stale(Event):
     """An expired entry was served. `reason`: revalidate, error (with the exception), offline."""
 
+    outcome: ClassVar[str] = "stale"
     age: float = 0.0
     reason: str = "revalidate"
 
@@ -85,6 +92,8 @@ class Stale(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(Event):
     """Answered by another caller's running call."""
+
+    outcome: ClassVar[str] = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,7 @@ class Store(Event):
 class Bypass(Event):
     """The function ran, and the cache had no part. `reason`: mode, uncacheable."""
 
+    outcome: ClassVar[str] = "bypass"
     reason: str = "mode"
 
 
@@ -105,6 +115,7 @@ class Bypass(Event):
 class BackendFailure(Event):
     """The store failed in `operation`; the call went on without it."""
 
+    outcome: ClassVar[str] = "failure"
     operation: str = ""
     error: str = ""
 

@@ -40,25 +40,22 @@ class CacheInfo(NamedTuple):
     currsize: int | None
 
 
-COUNTERS = {
-    "Hit": "hits",
-    "Miss": "misses",
-    "Stale": "stale",
-    "Wait": "waits",
-    "BackendFailure": "errors",
-    "Bypass": "bypassed",
-}
-
-
 NOTHING = (None, None, None)
 
 
 class Counters:
-    """What one function's calls came to in this process, and what it was warned of."""
+    """What one function's calls came to in this process, and what it was warned of.
+
+    Each outcome that events name is counted in an attribute of that name, the fastest place.
+    """
 
     def __init__(self) -> None:
-        self.hits = 0
-        self.counts: dict[str, int] = dict.fromkeys(COUNTERS.values(), 0)
+        self.hit: int = 0
+        self.miss: int = 0
+        self.stale: int = 0
+        self.wait: int = 0
+        self.failure: int = 0
+        self.bypass: int = 0
         self.warned: set[str] = set()
         self.forked()
         forkable(self)
@@ -112,17 +109,16 @@ class Tally:
         """A hit that nobody listens to, at `now`: all that is done for it."""
         counters = self.counters
         with counters.lock:
-            counters.hits += 1
+            counters.hit += 1
         if self.account is not None:
             self.account.add_hit(entry, now)
 
     def tell(self, event: Event) -> None:
         """Count an event and hand it on."""
-        counter = COUNTERS.get(type(event).__name__)
-        if counter is not None:
+        if event.outcome:
             counters = self.counters
             with counters.lock:
-                counters.counts[counter] += 1
+                setattr(counters, event.outcome, getattr(counters, event.outcome) + 1)
             if self.account is not None:
                 self.account.add(event)
         emit(event)
@@ -160,6 +156,12 @@ class Tally:
         """The counters now."""
         counters = self.counters
         with counters.lock:
-            counts = dict(counters.counts)
-            counts["hits"] += counters.hits
-        return CacheInfo(**counts, currsize=currsize)
+            return CacheInfo(
+                hits=counters.hit,
+                misses=counters.miss,
+                stale=counters.stale,
+                waits=counters.wait,
+                errors=counters.failure,
+                bypassed=counters.bypass,
+                currsize=currsize,
+            )

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmcache.clock import SYSTEM
 from llmcache.errors import ConfigurationError
-from llmcache.events import BackendFailure, Bypass, Event, Hit, Miss, Stale, Wait, on_event
+from llmcache.events import BackendFailure, Event, on_event
 
 try:
     from opentelemetry import metrics, trace
@@ -30,13 +30,6 @@ __all__ = ["instrument"]
 SCOPE = "llmcache"
 SPAN = "llmcache.call"
 NANO = 1_000_000_000
-OUTCOMES: dict[type[Event], str] = {
-    Hit: "hit",
-    Miss: "miss",
-    Stale: "stale",
-    Wait: "wait",
-    Bypass: "bypass",
-}
 
 
 class Instruments:
@@ -66,13 +59,12 @@ class Instruments:
 
     def tell(self, event: Event) -> None:
         """One event of llmcache."""
-        outcome = OUTCOMES.get(type(event))
-        if outcome is not None:
-            self.count(event, outcome)
-            self.trace(event, outcome)
-        elif isinstance(event, BackendFailure):
+        if isinstance(event, BackendFailure):
             labels = {"llmcache.function": event.function, "llmcache.operation": event.operation}
             self.failures.add(1, labels)
+        elif event.outcome:
+            self.count(event, event.outcome)
+            self.trace(event, event.outcome)
 
     def count(self, event: Event, outcome: str) -> None:
         """The figures."""

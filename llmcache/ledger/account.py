@@ -17,16 +17,6 @@ from llmcache.events import Event
 __all__ = ["Account", "RunningCounts"]
 
 DAY = 86_400
-OUTCOMES = {
-    "Hit": "hit",
-    "Miss": "miss",
-    "Stale": "stale",
-    "Wait": "wait",
-    "Bypass": "bypass",
-    "BackendFailure": "failure",
-}
-
-
 TAKEN = Entry._fields.index("model")
 """Where an entry begins to say what its answer took: model, tokens asked and answered, seconds."""
 
@@ -113,10 +103,8 @@ class RunningCounts:
                 self.add_up_hits()
 
     def add(self, event: Event) -> None:
-        """Count an event; one that is no outcome of a call is not the ledger's."""
-        outcome = OUTCOMES.get(type(event).__name__)
-        if outcome is None:
-            return
+        """Count an event that has an outcome."""
+        outcome = event.outcome
         reason = getattr(event, "reason", "") or getattr(event, "operation", "")
         with self.lock:
             now = self.now()

@@ -24,6 +24,7 @@ from llmcache.events import (
     on_event,
     record,
 )
+from llmcache.tally import Tally
 
 KINDS = [Hit, Miss, Stale, Wait, Store, Bypass, BackendFailure]
 
@@ -158,3 +159,10 @@ def test_records_go_to_the_log_at_debug_and_the_library_prints_nothing_by_itself
     emit(Hit(function="app.extract"))
     assert "Hit(function='app.extract'" in caplog.text
     assert any(isinstance(known, logging.NullHandler) for known in events.logger.handlers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_record_is_counted_once_where_it_has_an_outcome(kind: type[Event]) -> None:
+    tally = Tally()
+    tally.tell(kind(function="f"))
+    assert sum(count or 0 for count in tally.info(None)) == bool(kind.outcome)
