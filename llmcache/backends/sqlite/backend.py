@@ -20,7 +20,7 @@ from llmcache.backends.sqlite.removal import START
 from llmcache.backends.sqlite.sessions import Sessions
 from llmcache.backends.sqlite.space import Bounds
 from llmcache.backends.sqlite.undone import UNDONE
-from llmcache.backends.sqlite.upkeep import PAGE, Upkeep
+from llmcache.backends.sqlite.upkeep import LINES_AT_ONCE, Upkeep
 from llmcache.backends.workers import in_worker
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import parse_size
@@ -224,9 +224,9 @@ class SQLiteBackend(FileLedger, BackendBase):
         """As `Listing.entries`; what is stored or removed meanwhile may be in it or not."""
         most = -1 if limit is None else limit
         rows = self.sessions.read("list", self.upkeep.list_rows, scope, most)
-        for start in range(0, len(rows), PAGE):
+        for start in range(0, len(rows), LINES_AT_ONCE):
             yield from self.sessions.read(
-                "list", self.upkeep.list_lines, rows[start : start + PAGE]
+                "list", self.upkeep.list_lines, rows[start : start + LINES_AT_ONCE]
             )
 
     def count(self, scope: Scope | None = None) -> int:

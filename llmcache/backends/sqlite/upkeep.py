@@ -14,9 +14,9 @@ from llmcache.backends.sqlite.space import BATCH, Bounds, excess_of, filling_of,
 from llmcache.backends.sqlite.usage import Usage
 from llmcache.clock import Clock
 
-__all__ = ["PAGE", "Upkeep"]
+__all__ = ["LINES_AT_ONCE", "Upkeep"]
 
-PAGE = 200
+LINES_AT_ONCE = 200
 """Lines of a listing that are read at once."""
 
 VACUUM_STEP = 256
