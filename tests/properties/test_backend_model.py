@@ -6,6 +6,7 @@ where there is none, stored if no invalidation came in between.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import hypothesis.strategies as st
@@ -60,7 +61,7 @@ class ManyProcesses(RuleBasedStateMachine):
         epoch = self.tiers[process].epoch(key, scope_of(key))
         self.running[process, key] = (epoch, self.truth[key])
 
-    @precondition(lambda self: self.running)
+    @precondition(attrgetter("running"))
     @rule(data=st.data())
     def end_computing(self, data: Any) -> None:
         process, key = data.draw(st.sampled_from(sorted(self.running)))

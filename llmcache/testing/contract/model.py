@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+from operator import attrgetter
 from typing import Any
 
 import hypothesis.strategies as st
@@ -47,6 +48,7 @@ class BackendModel(RuleBasedStateMachine):
 
     Whatever lives must be found, as it was put; what has ended may still be; what was replaced,
     deleted or invalidated must never be. With `bound`, anything may also have been evicted.
+    Preconditions are attributes, as Hypothesis may look up the source of a lambda at each step.
     """
 
     suite: BackendSuite
@@ -64,6 +66,10 @@ class BackendModel(RuleBasedStateMachine):
         self.invalidated: set[str] = set()
         self.resources: contextlib.ExitStack[bool | None] = contextlib.ExitStack()
         self.driven: Driven = self.resources.enter_context(Driven.of(self.backend, self.mode))
+
+    @property
+    def unbounded(self) -> bool:
+        return self.bound is None
 
     def make(self) -> Backend:
         """A new backend; skips the test where there is no small one."""
@@ -99,13 +105,13 @@ class BackendModel(RuleBasedStateMachine):
     def let_time_pass(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    @precondition(lambda self: self.epochs)
+    @precondition(attrgetter("epochs"))
     @rule(key=keys)
     def begin_computing(self, key: str) -> None:
         self.begun[key] = self.driven.call("epoch", key, scope_of(key))
         self.invalidated.discard(key)
 
-    @precondition(lambda self: self.begun)
+    @precondition(attrgetter("begun"))
     @rule(data=st.data(), value=values)
     def end_computing(self, data: Any, value: bytes) -> None:
         key = data.draw(st.sampled_from(sorted(self.begun)))
@@ -115,7 +121,7 @@ class BackendModel(RuleBasedStateMachine):
         if stored:
             self.model[key] = entry
 
-    @precondition(lambda self: self.epochs)
+    @precondition(attrgetter("epochs"))
     @rule(key=keys)
     def invalidate(self, key: str) -> None:
         expected = self.allowed(key)
@@ -124,13 +130,13 @@ class BackendModel(RuleBasedStateMachine):
         self.model.pop(key, None)
         self.invalidated.add(key)
 
-    @precondition(lambda self: self.epochs)
+    @precondition(attrgetter("epochs"))
     @rule(key=keys)
     def refresh(self, key: str) -> None:
         self.driven.advance(key, scope_of(key))
         self.invalidated.add(key)
 
-    @precondition(lambda self: self.epochs)
+    @precondition(attrgetter("epochs"))
     @rule(scope=scopes)
     def clear(self, scope: Scope) -> None:
         cleared = [key for key in KEYS if scope_of(key) == scope]
@@ -141,7 +147,7 @@ class BackendModel(RuleBasedStateMachine):
             self.model.pop(key, None)
             self.invalidated.add(key)
 
-    @precondition(lambda self: self.pruning)
+    @precondition(attrgetter("pruning"))
     @rule()
     def prune(self) -> None:
         self.driven.call("prune")
@@ -150,7 +156,7 @@ class BackendModel(RuleBasedStateMachine):
                 assert self.driven.get(key) is Nothing.ABSENT
                 del self.model[key]
 
-    @precondition(lambda self: self.bound is None)
+    @precondition(attrgetter("unbounded"))
     @rule()
     def go_on_with_another_object(self) -> None:
         other = self.suite.reopen(self.backend, self.clock)
