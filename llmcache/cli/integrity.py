@@ -19,7 +19,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """Its next use sets it aside; `why` in SQLite's words."""
+    """Its next use sets it aside; `why` in SQLite's words, in one line."""
 
     why: str
 
@@ -46,4 +46,4 @@ def integrity(file: Path) -> Whole | Damaged | Unknown:
         return Unknown(str(error))
     except sqlite3.DatabaseError as error:
         return Damaged(str(error))
-    return Whole() if told == "ok" else Damaged(told)
+    return Whole() if told == "ok" else Damaged(" ".join(told.split()))

@@ -35,7 +35,10 @@ HEADINGS = ("key", "function", "model", "age", "ends in", "size", "tokens", "hit
 @backend_option
 @json_option
 def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> None:
-    """List what is stored, the newest first. A key's first digits are enough for `show`."""
+    """List what is stored, the newest first. A key's first digits are enough for `show`.
+
+    Hits that memory in front of the store answered are not among an entry's: see `stats`.
+    """
     from llmcache.cli.stores import absence, lines_of, now, opened
 
     with opened(backend) as store:

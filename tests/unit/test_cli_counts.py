@@ -168,6 +168,17 @@ def test_a_damaged_file_is_a_problem_and_left_where_it_is(url: str, isolated: Pa
     assert file.read_bytes() == b"nonsense" * 1000
 
 
+def test_what_sqlite_says_of_a_damaged_page_is_told_in_one_line(url: str, isolated: Path) -> None:
+    file = isolated / "llmcache.db"
+    content = bytearray(file.read_bytes())
+    content[8192:20480] = b"\xa5" * 12288
+    file.write_bytes(content)
+    result = invoke("doctor", "--backend", url)
+    (line,) = (each for each in result.stdout.splitlines() if "is damaged" in each)
+    assert line.startswith("problem  integrity: ")
+    assert line.endswith("begins a new one.")
+
+
 def test_a_directory_that_cannot_be_made_is_a_problem(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
