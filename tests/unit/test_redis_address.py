@@ -36,7 +36,7 @@ def test_a_url_is_described_without_its_secrets(url: str, shown: str) -> None:
 def test_options_of_ours_are_taken_out_and_the_others_reach_the_connection() -> None:
     address = read_url("redis://h/0?prefix=app&timeout=250ms&max_connections=4&client_name=me")
     assert (address.prefix, address.timeout) == ("app", 0.25)
-    assert (address.url, address.connections) == ("redis://h/0?client_name=me", 4)
+    assert (address.url, address.max_connections) == ("redis://h/0?client_name=me", 4)
     assert address.lines(0.5).make().client_name == "me"
 
 
@@ -49,13 +49,18 @@ def test_a_connection_never_retries_and_never_waits_for_long() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://h", "not a Redis scheme"),
+        ("http://h", "not a Redis URL"),
         ("redis://h/0?colour=blue", "colour"),
         ("redis://h:port/0", "port"),
         ("redis://h/0?timeout=0", "above 0"),
         ("redis://h/0?max_connections=0", "above 0"),
         (f"rediss://:{SECRET}@h/0?colour=blue", "colour"),
-        (f"http://:{SECRET}@h", "not a Redis scheme"),
+        (f"http://:{SECRET}@h", "not a Redis URL"),
+        (f"redis://:{SECRET}/x@h:6379/0", "%2F"),
+        (f"redis://:{SECRET}#x@h/0", "%23"),
+        (f"redis://:x#{SECRET}@h/0", "%23"),
+        (f"redis://user:{SECRET}:6379/0", "its port"),
+        ("redis://h/0?timeout=1&timeout=2", "twice"),
     ],
 )
 def test_a_bad_url_is_refused_when_the_backend_is_made(url: str, says: str) -> None:

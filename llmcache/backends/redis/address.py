@@ -7,19 +7,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
-from llmcache.backends.address import whole_number
+from llmcache.backends.address import masked, read_address, read_options, whole_number
 from llmcache.backends.redis.lines import AsyncLines, Callbacks, Lines
 from llmcache.durations import parse_duration
 from llmcache.errors import ConfigurationError
 
-__all__ = ["Address", "Client", "is_async", "is_cluster", "read_url", "where_is"]
+__all__ = ["Client", "ServerAddress", "is_async", "is_cluster", "read_url", "where_is"]
 
 SCHEMES = ("redis", "rediss", "unix")
 ALLOWED_URL = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket?db=0"
 MAX_CONNECTIONS = 32
 """Sockets a process opens, for each event loop and for its threads together."""
+
+OPTIONS: dict[str, Callable[[str], object]] = {
+    "prefix": str,
+    "timeout": partial(parse_duration, name="timeout"),
+    "max_connections": whole_number,
+}
+"""What in a URL's query is ours; all else is for redis-py."""
 
 
 class Client(Protocol):
@@ -39,7 +46,7 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress:
     """A server, read from a URL.
 
     Attributes:
@@ -47,14 +54,14 @@ class Address:
         shown: For people: without user, password and options.
         prefix: What the URL's query says, or None.
         timeout: As `prefix`, in seconds.
-        connections: How many there may be, for each event loop and for all threads together.
+        max_connections: How many there may be, for each event loop and for all threads together.
     """
 
     url: str
     shown: str
     prefix: str | None = None
     timeout: float | None = None
-    connections: int = MAX_CONNECTIONS
+    max_connections: int = MAX_CONNECTIONS
 
     def lines(self, timeout: float) -> Lines:
         """Connections for threads, none of them open yet.
@@ -65,14 +72,14 @@ class Address:
         redis = library()
         options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         make = self.maker(redis.ConnectionPool, redis.retry.Retry, options)
-        return Lines(make, shapes(redis), self.connections, timeout)
+        return Lines(make, shapes(redis), self.max_connections, timeout)
 
     def async_lines(self) -> AsyncLines:
         """As `lines`, for the running event loop; the caller bounds what an exchange takes."""
         redis = library()
         options = {"socket_timeout": None, "socket_connect_timeout": None}
         make = self.maker(redis.asyncio.ConnectionPool, redis.asyncio.retry.Retry, options)
-        return AsyncLines(make, shapes(redis), self.connections)
+        return AsyncLines(make, shapes(redis), self.max_connections)
 
     def maker(
         self, pool_type: Any, retry_type: Any, options: Mapping[str, float | None]
@@ -87,7 +94,11 @@ class Address:
             pool = pool_type.from_url(self.url, **options, retry=retry, protocol=2)
             make = partial(pool.connection_class, **pool.connection_kwargs)
             make()
-        except (TypeError, ValueError, redis.RedisError) as error:
+        except ValueError:
+            # The error, and what takes the place of host and port, may be pieces of a password.
+            scheme, why = self.url.partition("://")[0], "its port, or an option, cannot be read"
+            raise refused(f"{scheme}://...", why) from None
+        except (TypeError, redis.RedisError) as error:
             raise refused(self.shown, self.reason(error)) from None
         return make
 
@@ -102,26 +113,22 @@ def shapes(redis: Any) -> Callbacks:
     return dict(redis.Redis(protocol=2).response_callbacks)
 
 
-def read_url(url: str) -> Address:
+def read_url(url: str) -> ServerAddress:
     """Take our options out of a URL.
 
     Raises:
         ConfigurationError: For another scheme, or a value that cannot be read.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        raise refused(url.partition(":")[0] + "://...", f"{parts.scheme!r} is not a Redis scheme")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    prefix, timeout = query.pop("prefix", None), query.pop("timeout", None)
-    connections = query.pop("max_connections", None)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return Address(
-        f"{plain}?{urlencode(query)}" if query else plain,
-        shown,
-        prefix,
-        None if timeout is None else parse_duration(timeout, name="timeout"),
-        MAX_CONNECTIONS if connections is None else whole_number(connections),
+    if url.partition(":")[0].lower() not in SCHEMES:
+        raise refused(masked(url), "it is not a Redis URL")
+    address = read_address(url, SCHEMES)
+    rest = {name: text for name, text in address.options.items() if name not in OPTIONS}
+    texts = {name: text for name, text in address.options.items() if name in OPTIONS}
+    plain = f"{address.scheme}://{address.authority}{address.path}"
+    return ServerAddress(
+        f"{plain}?{urlencode(rest)}" if rest else plain,
+        f"{address.scheme}://{address.authority.rpartition('@')[2]}{address.path}",
+        **read_options(texts, OPTIONS, address.shown),  # type: ignore[arg-type]  # by their readers
     )
 
 

@@ -192,10 +192,6 @@ class RedisBackend(ServerLedger, BackendBase):
         """As `settle`, async."""
         return await self.wire.arun("settle", self.say.settle(key, token, entry, epoch))
 
-    async def arenew(self, key: str, token: str, seconds: float) -> bool:
-        """As `renew`, async."""
-        return await self.wire.arun("renew", self.say.renew(key, token, seconds))
-
     async def arelease(self, key: str, token: str) -> None:
         """As `release`, async."""
         await self.wire.arun("release", self.say.release(key, token))

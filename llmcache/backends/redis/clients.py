@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from llmcache.backends.forks import forkable
-from llmcache.backends.redis.address import Address, Client
+from llmcache.backends.redis.address import Client, ServerAddress
 from llmcache.backends.redis.given import AsyncGivenServer, GivenServer
 from llmcache.backends.redis.lines import AsyncLines, Lines
 from llmcache.errors import ConfigurationError
@@ -120,7 +120,7 @@ take it out of the poll set that both processes share."""
 class OwnClients(Clients):
     """Connections by a URL, opened when first needed."""
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(self, address: ServerAddress, timeout: float) -> None:
         self.address = address
         self.timeout = timeout
         self.begin()
