@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from llmcache import LRUBackend, SQLiteBackend, cached_structured, configure
-from llmcache.testing import ManualClock
+from llmcache.engine import answering
+from llmcache.testing import LoopbackProvider, ManualClock
 
 
 class Reply(BaseModel):
@@ -131,6 +132,13 @@ class Colour:
 
 
 @pytest.fixture
+async def provider() -> AsyncIterator[LoopbackProvider]:
+    """A provider on loopback; the clients that it made are closed with it, async ones too."""
+    async with LoopbackProvider() as started:
+        yield started
+
+
+@pytest.fixture
 def model() -> Iterator[Model]:
     """The model of the test; nothing stays held when it ends."""
     model = Model()
@@ -185,3 +193,39 @@ class Pair:
 @pytest.fixture
 def pair(model: Any, backend: Any) -> Pair:
     return Pair(model, backend)
+
+
+@pytest.fixture
+def pair_in_memory(model: Any) -> Pair:
+    """The pair where no lease has to end first, which takes its time."""
+    return Pair(model, LRUBackend())
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait for what others do, at most for so long that they will not do it any more."""
+    turn = threading.Event()
+    for _ in range(30_000):
+        if holds():
+            return
+        turn.wait(0.001)
+    raise AssertionError(answering.flights.running, answering.refreshes.running)
+
+
+@pytest.fixture
+def wait_interested() -> Callable[..., None]:
+    """Waits until so many callers wait for a flight; a task that leads has its caller as one."""
+
+    def wait(count: int, key: str = "") -> None:
+        def found() -> bool:
+            running = tuple(answering.flights.running.values())
+            return any(f.interested >= count and key in {"", f.key[2]} for f in running)  # type: ignore[index]  # a seat
+
+        wait_until(found)
+
+    return wait
+
+
+@pytest.fixture
+def settled() -> Callable[[], None]:
+    """Waits until no refresh runs."""
+    return lambda: wait_until(lambda: not answering.refreshes.running)

@@ -46,6 +46,15 @@ class Reply(BaseModel):
     choices: list[str] = []
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for what others do, at most for so long that they will not do it any more."""
+    for _ in range(30_000):
+        if holds():
+            return
+        time.sleep(0.001)
+    raise AssertionError
+
+
 def held_for(waiters: int) -> Callable[[], bool]:
     """Whether so many follow what runs; a task counts as a waiter of its own."""
     return lambda: any(each.interested >= waiters for each in answering.flights.running.values())
@@ -68,8 +77,7 @@ ran: list[str] = []
 @cached_structured(**options)
 def ask(text: str, *, fails: bool = False, until: Callable[[], bool] = lambda: True) -> Reply:
     ran.append(text)
-    while not until():
-        time.sleep(0.001)
+    wait_until(until)
     if fails:
         raise ValueError(text)
     clock.advance(2)
@@ -81,8 +89,7 @@ async def aask(
     text: str, *, fails: bool = False, until: Callable[[], bool] = lambda: True
 ) -> Reply:
     ran.append(text)
-    while not until():
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(wait_until, until)
     clock.advance(2)
     return Reply(text=text)
 
@@ -173,8 +180,7 @@ def refreshes_behind_the_caller() -> None:
     soon(text)
     clock.advance("65m")
     soon(text)
-    while answering.refreshes.running:
-        time.sleep(0.001)
+    wait_until(lambda: not answering.refreshes.running)
     soon(text)
 
 

@@ -23,16 +23,6 @@ def only_flight() -> Flight[Any]:
     return flight
 
 
-def wait_interested(count: int) -> None:
-    """Wait until so many callers wait for the one flight."""
-    turn = threading.Event()
-    for _ in range(30_000):
-        if only_flight().interested >= count:
-            return
-        turn.wait(0.001)
-    raise AssertionError(only_flight().interested)
-
-
 def in_threads(count: int, work: Any) -> tuple[ThreadPoolExecutor, list[Any]]:
     pool = ThreadPoolExecutor(count)
     return pool, [pool.submit(work) for _ in range(count)]
@@ -52,7 +42,7 @@ def loop_in_thread() -> Iterator[asyncio.AbstractEventLoop]:
         loop.close()
 
 
-def test_threads_share_one_call_and_each_has_his_own_object(pair, model):
+def test_threads_share_one_call_and_each_has_his_own_object(pair, model, wait_interested):
     model.hold()
     pool, futures = in_threads(50, lambda: pair.ask("a"))
     model.wait_begun()
@@ -65,7 +55,7 @@ def test_threads_share_one_call_and_each_has_his_own_object(pair, model):
     assert {(answer.text, answer.number) for answer in answers} == {("a", 1)}
 
 
-async def test_tasks_of_two_loops_and_threads_share_one_call(pair, model):
+async def test_tasks_of_two_loops_and_threads_share_one_call(pair, model, wait_interested):
     model.hold()
     with loop_in_thread() as other:
         here = [asyncio.create_task(pair.aask("a")) for _ in range(100)]
@@ -81,7 +71,7 @@ async def test_tasks_of_two_loops_and_threads_share_one_call(pair, model):
     assert len({id(answer) for answer in answers}) == 208
 
 
-def test_who_waited_is_told_as_a_wait(pair, model):
+def test_who_waited_is_told_as_a_wait(pair, model, wait_interested):
     model.hold()
 
     def told() -> list[str]:
@@ -101,7 +91,7 @@ class Exit(BaseException):
     """Something that is not an error of the function: an exit, an interrupt."""
 
 
-def test_an_exception_reaches_all_who_wait_and_nobody_later(pair, model):
+def test_an_exception_reaches_all_who_wait_and_nobody_later(pair, model, wait_interested):
     model.hold()
     model.error = ValueError("once")
     pool, futures = in_threads(5, lambda: pair.ask("a"))
@@ -115,7 +105,7 @@ def test_an_exception_reaches_all_who_wait_and_nobody_later(pair, model):
 
 
 @pytest.mark.parametrize("exit_", [Exit, KeyboardInterrupt, SystemExit])
-def test_when_a_leading_thread_exits_one_of_the_waiters_leads(pair, model, exit_):
+def test_when_a_leading_thread_exits_one_of_the_waiters_leads(pair, model, exit_, wait_interested):
     model.hold()
     model.error = exit_()
     leader = ThreadPoolExecutor(1).submit(pair.ask, "a")
@@ -143,7 +133,7 @@ def test_when_a_leading_thread_exits_one_of_the_waiters_leads(pair, model, exit_
     pool.shutdown()
 
 
-async def test_a_cancelled_caller_fails_nobody_else(pair, model):
+async def test_a_cancelled_caller_fails_nobody_else(pair, model, wait_interested):
     model.hold()
     leader = asyncio.create_task(pair.aask("a"))
     await asyncio.to_thread(model.wait_begun)
@@ -161,7 +151,7 @@ async def test_a_cancelled_caller_fails_nobody_else(pair, model):
     assert model.calls == 1
 
 
-async def test_the_last_caller_that_leaves_cancels_the_work(pair, model):
+async def test_the_last_caller_that_leaves_cancels_the_work(pair, model, wait_interested):
     model.hold()
     callers = [asyncio.create_task(pair.aask("a")) for _ in range(3)]
     await asyncio.to_thread(model.wait_begun)
@@ -177,7 +167,9 @@ async def test_the_last_caller_that_leaves_cancels_the_work(pair, model):
     assert (await pair.aask("a")).number == 2
 
 
-async def test_a_function_that_is_cancelled_from_within_cancels_its_caller_alone(model, backend):
+async def test_a_function_that_is_cancelled_from_within_cancels_its_caller_alone(
+    model, backend, wait_interested
+):
     @cached_structured(backend=backend, version=1, ignore=["model"])
     async def ask(model: Any = model) -> int:
         number = model.enter()
@@ -265,7 +257,9 @@ def test_a_caller_follows_no_longer_than_max_wait(model, backend):
     assert leader.result() == 1
 
 
-async def test_a_loop_that_ends_in_the_middle_hands_its_work_to_a_waiter(pair, model):
+async def test_a_loop_that_ends_in_the_middle_hands_its_work_to_a_waiter(
+    pair, model, wait_interested
+):
     model.hold()
 
     def run_and_end() -> None:

@@ -15,18 +15,8 @@ from llmcache.events import Stale
 from llmcache.testing import ManualClock
 
 
-def settled() -> None:
-    """Wait until no refresh runs in a thread."""
-    turn = threading.Event()
-    for _ in range(30_000):
-        if not answering.refreshes.running:
-            return
-        turn.wait(0.001)
-    raise AssertionError(answering.refreshes.running)
-
-
 @pytest.fixture(autouse=True)
-def rested() -> Any:
+def rested(settled) -> Any:
     """No cool-down of another test is left."""
     answering.refreshes.failed.clear()
     yield
@@ -34,7 +24,7 @@ def rested() -> Any:
 
 
 def test_within_the_window_the_old_answer_comes_at_once_and_a_new_one_is_fetched(
-    pair, model, clock: ManualClock
+    pair, model, clock: ManualClock, settled
 ):
     ask = cached_structured(
         name="ask",
@@ -83,7 +73,9 @@ def test_after_the_window_the_function_is_called(made, clock: ManualClock):
     assert ask("a").number == 2
 
 
-def test_a_refresh_that_failed_is_left_alone_for_a_while(model, clock: ManualClock, caplog):
+def test_a_refresh_that_failed_is_left_alone_for_a_while(
+    model, clock: ManualClock, caplog, settled
+):
     failing = threading.Event()
 
     @cached_structured(

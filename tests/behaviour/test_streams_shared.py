@@ -244,7 +244,7 @@ def test_an_iterator_that_can_do_more_is_handed_back_itself(kind, name, tmp_path
         getattr(one, "close", lambda: None)()
 
 
-def test_no_two_callers_share_one(steps):
+def test_no_two_callers_share_one(steps, wait_interested):
     @cached_structured(backend=LRUBackend(), version=1, ignore=["steps"])
     def rows(steps: Steps = steps) -> Any:
         steps.at(0)
@@ -255,8 +255,7 @@ def test_no_two_callers_share_one(steps):
         warnings.simplefilter("ignore", UncacheableResultWarning)
         callers = [pool.submit(rows) for _ in range(3)]
         assert steps.reached.wait(60)
-        while next(iter(answering.flights.running.values())).interested < 2:
-            threading.Event().wait(0.001)
+        wait_interested(2)
         steps.gate.set()
         assert [list(caller.result()) for caller in callers] == [[["a", "b"]]] * 3
 
@@ -388,14 +387,13 @@ async def test_two_colours_under_one_name_replay_each_in_its_own(steps):
     assert (list(one), [item async for item in two]) == ([1], [1])
 
 
-def test_an_expired_stream_is_refreshed_behind_its_reader(steps, clock: ManualClock):
+def test_an_expired_stream_is_refreshed_behind_its_reader(steps, clock: ManualClock, settled):
     items = cached(steps, backend=LRUBackend(clock=clock), ttl="1m", stale_while_revalidate="1h")
     assert list(items(3)) == [0, 1, 2]
     clock.advance("2m")
     with record() as calls:
         assert list(items(3)) == [0, 1, 2]
-        while answering.refreshes.running:
-            threading.Event().wait(0.001)
+        settled()
         assert list(items(3)) == [0, 1, 2]
     assert [len(calls.of(kind)) for kind in (Stale, Hit)] == [1, 1]
     assert steps.begun == 2
