@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcache.cli.filters import Filter, filter_options
+from llmcache.cli.filters import Filter, filter_options, none_found
 from llmcache.cli.options import backend_option, json_option
 from llmcache.cli.printing import print_json
 
@@ -54,6 +54,8 @@ def clear(  # noqa: PLR0913 - one parameter an option
         print_json(told)
     elif why_nothing is not None:
         click.echo(why_nothing, err=True)
+    elif not doomed:
+        click.echo(none_found(wanted), err=True)
     elif dry_run:
         print_doomed(doomed, "would be forgotten")
     else:

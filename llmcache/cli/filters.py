@@ -15,7 +15,7 @@ from llmcache.backends.entries import Listed
 from llmcache.durations import parse_duration, parse_size
 from llmcache.errors import ConfigurationError
 
-__all__ = ["Filter", "age_of", "filter_options", "is_over", "length"]
+__all__ = ["Filter", "age_of", "filter_options", "is_over", "length", "none_found"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,6 +68,15 @@ class Filter:
             and (self.larger is None or listed.size >= self.larger)
             and (not self.expired or is_over(entry.expires, now))
         )
+
+
+def none_found(wanted: Filter) -> str:
+    """That there is nothing, and what may have been meant."""
+    if wanted.empty:
+        return "No entries."
+    if wanted.function is None or "." in wanted.function or "*" in wanted.function:
+        return "No entries like that."
+    return f"No entries like that: a whole name is wanted. Try --function '*.{wanted.function}'."
 
 
 def age_of(created: Any, now: float) -> float:

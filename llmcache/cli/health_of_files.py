@@ -30,6 +30,9 @@ def look_at_file(file: Path, bound: int | None) -> Iterator[Finding]:
     if not os.path.exists(file):  # noqa: PTH110 - Path.exists raises where it may not look
         yield look_at_place(file)
         return
+    if not file.is_file():
+        yield problem("store", f"{file} is not a regular file: give the path of one.")
+        return
     foreign = look_at_owner(file)
     if foreign is not None:
         yield foreign

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmcache.cli.filters import Filter, age_of, filter_options
+from llmcache.cli.filters import Filter, age_of, filter_options, none_found
 from llmcache.cli.options import backend_option, json_option
 
 if TYPE_CHECKING:
@@ -55,15 +55,6 @@ def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> Non
             click.echo(none_found(wanted), err=True)
         elif next(found, None) is not None:
             click.echo(f"Shown: the newest {shown}; --limit 0 shows all.", err=True)
-
-
-def none_found(wanted: Filter) -> str:
-    """That there is nothing, and what may have been meant."""
-    if wanted.empty:
-        return "No entries."
-    if wanted.function is None or "." in wanted.function or "*" in wanted.function:
-        return "No entries like that."
-    return f"No entries like that: a whole name is wanted. Try --function '*.{wanted.function}'."
 
 
 def print_lines(lines: Iterable[dict[str, Any]]) -> None:

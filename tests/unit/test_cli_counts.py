@@ -187,6 +187,12 @@ def test_a_directory_that_cannot_be_made_is_a_problem(
     assert doctor()["store"] == {"problem"}
 
 
+def test_of_a_directory_only_that_is_told(isolated: Path) -> None:
+    found = doctor("--backend", f"sqlite:///{isolated}")
+    assert found["store"] == {"problem"}
+    assert {"permissions", "integrity", "size"} & found.keys() == set()
+
+
 def test_of_another_programs_database_only_that_is_told(isolated: Path) -> None:
     file = isolated / "theirs.db"
     with closing(sqlite3.connect(file)) as raw, raw:

@@ -163,6 +163,16 @@ def test_each_filter_tells_two_entries_apart(two: str, options: list[str], found
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("command", [("ls",), ("clear", "--dry-run"), ("clear", "--yes")])
+def test_where_a_filter_finds_nothing_it_says_what_may_have_been_meant(
+    command: tuple[str, ...],
+) -> None:
+    result = invoke(*command, "--function", "invoice")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "Try --function '*.invoice'" in result.stderr
+
+
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("option", [("--older-than", "soon"), ("--larger-than", "big")])
 def test_a_filter_that_cannot_be_read_is_wrong_usage(option: tuple[str, str]) -> None:
     assert invoke("ls", *option).exit_code == 2
