@@ -62,10 +62,13 @@ def backend(tmp_path: Path) -> Iterator[SQLiteBackend]:
 
 
 def wait_for_no_lease(path: Path) -> None:
-    """What could not be given back in the call is given back by the thread, and not renewed."""
+    """What could not be given back in the call is given back by the thread, and not renewed.
+
+    Only who gives a lease back removes its row: that of one that expires stays.
+    """
     turn = threading.Event()
     with sqlite3.connect(path) as raw:
-        for _ in range(3_000):  # half a lease's life: it did not just expire
+        for _ in range(30_000):
             (standing,) = raw.execute("SELECT count(*) FROM lease").fetchone()
             if not standing and not leases.renewals.due():
                 break
