@@ -24,6 +24,8 @@ connection.execute("ROLLBACK")
 IN_FLIGHT = 40
 ALLOWED = 0.05
 """Seconds by which the cache may add to the longest stall of the loop."""
+ROUNDS = 8
+"""Turns at most, until one of them shows that it does not."""
 
 
 @pytest.fixture
@@ -47,17 +49,23 @@ def locked(tmp_path: Path) -> Iterator[Callable[[], None]]:
         holder.communicate("let go\n")
 
 
-async def longest_stall(work: Awaitable[Any]) -> float:
-    """Seconds between two turns of the loop, at most, while the work is done."""
+async def longest_stall(work: Callable[[], Awaitable[Any]], seconds: float) -> tuple[float, float]:
+    """Seconds between two turns of the loop, at most, while work is done; and what that took.
+
+    It is done again until so many seconds are over.
+    """
     clock = asyncio.get_running_loop().time
-    task = asyncio.ensure_future(work)
-    last, longest = clock(), 0.0
-    while not task.done():
-        await asyncio.sleep(0.001)
-        now = clock()
-        last, longest = now, max(longest, now - last)
-    await task
-    return longest
+    began = last = clock()
+    longest = 0.0
+    while True:
+        task = asyncio.ensure_future(work())
+        while not task.done():
+            await asyncio.sleep(0.001)
+            now = clock()
+            last, longest = now, max(longest, now - last)
+        await task
+        if last - began >= seconds:
+            return longest, last - began
 
 
 async def ask(text: str) -> str:
@@ -68,16 +76,20 @@ async def ask(text: str) -> str:
 
 @pytest.mark.filterwarnings("ignore::llmcache.BackendWarning")
 async def test_a_locked_file_stalls_the_loop_no_longer_than_no_cache_would(tmp_path, locked):
-    """Both are measured in turns, and the quietest round of each counts: the machine is shared."""
+    """Both are measured in turns, for equally long, and the quietest turn counts.
+
+    Others use the machine too, and may stop either for longer than what is allowed.
+    """
     with SQLiteBackend(tmp_path / "a.db") as backend:
         cached = cached_structured(backend=backend, version=1)(ask)
         stored = [f"stored {number}" for number in range(IN_FLIGHT // 2)]
         await asyncio.gather(*map(cached, stored))
         locked()
-        without, with_it = [], []
-        for turn in range(3):
-            new = [f"new {turn} {number}" for number in range(IN_FLIGHT // 2)]
-            without.append(await longest_stall(asyncio.gather(*map(ask, stored + new))))
-            with_it.append(await longest_stall(asyncio.gather(*map(cached, stored + new))))
-        assert cached.cache_info().hits == 3 * len(stored)
-    assert min(with_it) <= min(without) + ALLOWED, (with_it, without)
+        more: list[float] = []
+        while len(more) < ROUNDS and min(more, default=ALLOWED + 1) > ALLOWED:
+            texts = stored + [f"new {len(more)} {number}" for number in range(IN_FLIGHT // 2)]
+            with_it, took = await longest_stall(lambda: asyncio.gather(*map(cached, texts)), 0.0)  # noqa: B023 - used at once
+            without, _ = await longest_stall(lambda: asyncio.gather(*map(ask, texts)), took)  # noqa: B023 - as above
+            more.append(with_it - without)
+        assert cached.cache_info().hits == len(more) * len(stored)
+    assert min(more) <= ALLOWED, more
