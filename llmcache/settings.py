@@ -66,7 +66,7 @@ class Settings:
         namespace: Part of every key.
         mode: What the cache does; see `mode`.
         disable: As mode off, above all else.
-        previews: Keep short previews of arguments beside entries.
+        previews: Keep short previews of the arguments that count beside entries.
         encryption_key: Keys of 32 bytes; the first seals, all open. Empty: nothing is sealed.
         stale_if_error: Seconds after expiry; 0: never.
         stale_while_revalidate: Seconds after expiry; 0: never.

@@ -29,9 +29,9 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         UncacheableArgumentError: When the call has no key.
     """
     plan = variant.plan()
-    question = variant.question(plan, call)
-    keys, keying = variant.subject.keys, plan.keying[0]
-    unkeyed = keys.unkeyed(call.args, call.kwargs, **keying)
+    bound = variant.bound(plan, call)
+    question = variant.question(plan, call, bound)
+    unkeyed = bound.unkeyed()
     stored = found(question)
     if isinstance(stored, Failed):
         return unknown(question, stored, unkeyed)
@@ -50,7 +50,7 @@ def explain(variant: Variant, call: Arguments) -> Explanation:
         case Expired(entry, age):
             status = "expired"
         case _:
-            near = nearest_of(plan, keys.parts(call.args, call.kwargs, **keying))
+            near = nearest_of(plan, bound.parts())
             return told(status="miss", near=near, previews=previews_of(plan, near))
     return told(status=status, age=age, left=left(plan, entry), previews=kept_previews(entry.parts))
 

@@ -22,7 +22,7 @@ from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.engine.forms import ASYNC_STREAM, AWAITABLE, STREAM
 from llmcache.engine.question import KeptParts, Plan, Question
 from llmcache.events import listened
-from llmcache.keys.key import CacheKey, FunctionKeys, KeyParts, ResultType
+from llmcache.keys.key import Bound, CacheKey, FunctionKeys, Keying, ResultType
 from llmcache.keys.secrets import digest_secret
 from llmcache.keys.values.canonical import FileNeeded
 from llmcache.ledger import account_of
@@ -161,7 +161,7 @@ class Variant:
 
     def key(self, call: Arguments) -> CacheKey:
         """The key of a call, with its parts."""
-        return self.subject.keys.key(call.args, call.kwargs, **self.plan().keying[0])
+        return self.bound(self.plan(), call).key()
 
     def plan(self) -> Plan:
         """What this call goes by; made anew only after the configuration changed."""
@@ -180,11 +180,6 @@ class Variant:
     def plan_of(self, settings: Settings) -> Plan:
         """The plan for some settings."""
         keys = settings.sealing_keys
-        keyed = {
-            "namespace": settings.namespace,
-            "sample": self.sample,
-            "project": settings.project,
-        }
         scope = Scope(settings.namespace, self.subject.keys.name)
         backend = backend_in_use(settings)
         return Plan(
@@ -194,26 +189,36 @@ class Variant:
             framing=Framing(keys=keys),
             tally=self.subject.tally.at(account_of(backend, scope, settings.clock)),
             keep_if=self.subject.keep_if,
-            keying=tuple({**keyed, "secret": digest_secret(key)} for key in keys) or (keyed,),
+            keying=Keying(
+                settings.namespace,
+                self.sample,
+                settings.project,
+                tuple(digest_secret(key) for key in keys),
+            ),
         )
 
-    def question(self, plan: Plan, call: Arguments, *, files: bool = True) -> Question:
-        """One call as a question.
+    def bound(self, plan: Plan, call: Arguments, *, files: bool = True) -> Bound:
+        """One call, taken apart.
 
         Raises:
             UncacheableArgumentError: When an argument has no stable form.
             FileNeeded: `files` is false and the key needs one.
             TypeError: The function's own, when it cannot be called like that.
         """
+        return self.subject.keys.bound(call.args, call.kwargs, plan.keying, files=files)
+
+    def question(self, plan: Plan, call: Arguments, bound: Bound | None = None) -> Question:
+        """One call as a question; errors as of `bound`."""
         subject = self.subject
-        digest, result = subject.keys.asked(call.args, call.kwargs, files=files, **plan.keying[0])
+        if bound is None:
+            bound = subject.keys.bound(call.args, call.kwargs, plan.keying)
         return Question(  # by position, as each hit makes one: names would double what that takes
             plan,
-            digest,
-            subject.codec(result),
+            bound.digest(),
+            subject.codec(bound.result),
             call.run,
-            lambda: self.parts(plan, call),
-            lambda: self.former(plan, call),
+            lambda: kept_parts(plan, bound),
+            bound.former,
             subject.kind.mark,
             plan.settings.backend_timeout,
             plan.settings.clock.monotonic() if listened() else None,
@@ -222,39 +227,28 @@ class Variant:
     async def aquestion(self, plan: Plan, call: Arguments) -> Question:
         """As `question`, async: a key that needs a file is made in a worker thread."""
         try:
-            return self.question(plan, call, files=False)
+            return self.question(plan, call, self.bound(plan, call, files=False))
         except FileNeeded:
             return await in_worker(self.described, plan, call)
 
     def described(self, plan: Plan, call: Arguments) -> Question:
         """A question whose parts are known already, so that nothing is read later."""
         question = self.question(plan, call)
-        parts, former = question.parts(), self.former(plan, call)
-        question.parts, question.former = lambda: parts, lambda: former
+        parts = question.parts()
+        question.parts = lambda: parts
         return question
 
-    def parts(self, plan: Plan, call: Arguments) -> KeptParts:
-        """What the key of a call is made of."""
-        keys = self.subject.keys
-        parts = keys.parts(call.args, call.kwargs, **plan.keying[0])
-        beside: dict[str, str] = {}
-        if plan.settings.previews and not plan.settings.sealing_keys:
-            beside = previews(keys.planner.binder.bind(call.args, call.kwargs))
-        kept = as_json({**parts.call, **beside})
-        return KeptParts(kept, parts.manifest, self.shared(plan, call, parts))
 
-    def shared(self, plan: Plan, call: Arguments, parts: KeyParts) -> bytes:
-        """What all calls share, with what no key can see; nothing where it is kept already."""
-        if parts.manifest in plan.kept_manifests:
-            return b""
-        unkeyed = self.subject.keys.unkeyed(call.args, call.kwargs, **plan.keying[0])
-        return as_json({**parts.shared, **unkeyed_beside(unkeyed)})
-
-    def former(self, plan: Plan, call: Arguments) -> tuple[str, ...]:
-        """The digests that the call had under the older encryption keys."""
-        return tuple(
-            self.subject.keys.digest(call.args, call.kwargs, **keyed) for keyed in plan.keying[1:]
-        )
+def kept_parts(plan: Plan, bound: Bound) -> KeptParts:
+    """What the key of a call is made of."""
+    parts = bound.parts()
+    beside: dict[str, str] = {}
+    if plan.settings.previews and not plan.settings.sealing_keys:
+        beside = previews(bound.counted())
+    shared = b""
+    if parts.manifest not in plan.kept_manifests:
+        shared = as_json({**parts.shared, **unkeyed_beside(bound.unkeyed())})
+    return KeptParts(as_json({**parts.call, **beside}), parts.manifest, shared)
 
 
 def as_json(parts: Mapping[str, str]) -> bytes:

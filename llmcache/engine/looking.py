@@ -16,7 +16,7 @@ MOST_ASKED = 10_000
 def found(question: Question) -> Entry | Nothing | Failed:
     """What is stored; where that is under a former key, the question is told."""
     entry = question.plan.store.get(question.key)
-    if entry is Nothing.ABSENT and len(question.plan.keying) > 1:
+    if entry is Nothing.ABSENT and len(question.plan.keying.secrets) > 1:
         get = question.plan.store.get
         return rotated(question, [(key, get(key)) for key in question.former()])
     return entry
@@ -25,7 +25,7 @@ def found(question: Question) -> Entry | Nothing | Failed:
 async def afound(question: Question) -> Entry | Nothing | Failed:
     """As `found`, async."""
     entry = await question.plan.store.aget(question.key)
-    if entry is Nothing.ABSENT and len(question.plan.keying) > 1:
+    if entry is Nothing.ABSENT and len(question.plan.keying.secrets) > 1:
         aget = question.plan.store.aget
         return rotated(question, [(key, await aget(key)) for key in question.former()])
     return entry
@@ -57,7 +57,7 @@ def claim_looks(question: Question) -> bool:
     asked.add(question.key)
     settings = plan.settings
     windows = settings.stale_while_revalidate or settings.stale_if_error
-    return settings.mode is Mode.ON and len(plan.keying) <= 1 and not windows
+    return settings.mode is Mode.ON and len(plan.keying.secrets) <= 1 and not windows
 
 
 def every_key(question: Question) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from llmcache.engine.forms import (
 )
 from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
+from llmcache.keys.key import Keying
 from llmcache.lookup import Outcome, judge
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
@@ -61,7 +62,7 @@ class Plan:
             callable, which has been asked when storing.
         keep_if: The user's predicate, or None for the rule of `reason_not_to_keep`.
         now: The time, in seconds since 1970 UTC.
-        keying: What keys are made with; further ones, with older encryption keys, only looked up.
+        keying: How its calls are keyed.
         kept_manifests: The manifests that are known to be in the store.
         off: Whether the cache has no part in the call.
         anew: Whether what is stored, and what runs already, will not do.
@@ -74,7 +75,7 @@ class Plan:
     framing: Framing
     tally: Tally
     keep_if: Callable[[Any], object] | None = None
-    keying: tuple[Mapping[str, Any], ...] = ()
+    keying: Keying = Keying()  # noqa: RUF009 - it cannot change
     reader_ttl: float | None = field(init=False)
     now: Callable[[], float] = field(init=False)
     kept_manifests: set[str] = field(default_factory=set)

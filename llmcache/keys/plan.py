@@ -19,13 +19,13 @@ from llmcache.keys.project import Project, shown_module
 from llmcache.keys.result import Declaration, ResultType
 from llmcache.keys.values.canonical import FileNeeded
 
-__all__ = ["Plan", "Planner"]
+__all__ = ["KeyPlan", "Planner"]
 
 FORMAT = b"llmcache/1"
 
 
 @dataclass(slots=True)
-class Plan:
+class KeyPlan:
     """What is known of a function for one class of `self`.
 
     Attributes:
@@ -84,12 +84,12 @@ class Planner:
         first = self.binder.names[0] if self.binder.names else ""
         self.method: bool = first not in ignored and self.may_be_method(first)
         self.facets: frozenset[str] = frozenset()
-        self.plans: Remembered[Plan] = Remembered()
-        self.only: Plan | None = None
+        self.plans: Remembered[KeyPlan] = Remembered()
+        self.only: KeyPlan | None = None
         self.project: tuple[str, ...] | None = None
         self.begin(())
 
-    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> Plan:
+    def plan(self, subject: Any, project: tuple[str, ...], *, files: bool) -> KeyPlan:
         """The plan for a subject, made anew when a name that was read leads elsewhere."""
         if project != self.project:
             self.begin(project)
@@ -133,7 +133,7 @@ class Planner:
         self.plans.clear()
         self.only, self.project = None, project
 
-    def made_plan(self, subject: Any, *, files: bool) -> Plan:
+    def made_plan(self, subject: Any, *, files: bool) -> KeyPlan:
         """Follow the function to all that it reads."""
         references = self.references if files else self.quick
         reading = Reading(pinned=self.version is not None)
@@ -157,4 +157,4 @@ class Planner:
             left_out.add(self.binder.names[0])
         state = reading.state(FORMAT)
         lively = bool(reading.live or reading.own or reading.methods or self.lively)
-        return Plan(reading, state, self.binder.without(left_out), lively, declared)
+        return KeyPlan(reading, state, self.binder.without(left_out), lively, declared)

@@ -133,8 +133,8 @@ def test_5_a_generic_function_with_a_type_argument() -> None:
     assert digest(shape_5, ["x"], Named) != before
     assert digest(shape_5, ["x"], list[User]) != before
     assert digest(shape_5, ["x"], User, seed=1) != before
-    assert FunctionKeys(shape_5).asked((["x"], User), {})[1].declared is User
-    assert list[User] in FunctionKeys(shape_5).asked((["x"], list[User]), {})[1].candidates
+    assert FunctionKeys(shape_5).bound((["x"], User), {}).result.declared is User
+    assert list[User] in FunctionKeys(shape_5).bound((["x"], list[User]), {}).result.candidates
 
 
 def shape_6(prompt: str) -> User:
@@ -161,7 +161,7 @@ def shape_7(text: str) -> tuple[User, ChatCompletion]:
 def test_7_with_the_completion() -> None:
     before = FunctionKeys(shape_7).key(("x",), {})
     assert not any("ChatCompletion: field" in name for name in before.parts)
-    assert FunctionKeys(shape_7).asked(("x",), {})[1].declared == tuple[User, ChatCompletion]
+    assert FunctionKeys(shape_7).bound(("x",), {}).result.declared == tuple[User, ChatCompletion]
     assert digest(shape_7, "y") != before.digest
 
 
@@ -174,8 +174,8 @@ def shape_8_as_list(text: str) -> list[User]:
 
 
 def test_8_many_at_once() -> None:
-    assert FunctionKeys(shape_8).asked(("x",), {})[1].declared == Iterable[User]
-    assert FunctionKeys(shape_8_as_list).asked(("x",), {})[1].declared == list[User]
+    assert FunctionKeys(shape_8).bound(("x",), {}).result.declared == Iterable[User]
+    assert FunctionKeys(shape_8_as_list).bound(("x",), {}).result.declared == list[User]
     assert digest(shape_8, "x") == digest(shape_8, text="x") != digest(shape_8, "y")
 
 
@@ -194,7 +194,7 @@ def shape_10(text: str) -> Iterator[User]:
 
 @pytest.mark.parametrize("function", [shape_9, shape_9_async, shape_10])
 def test_9_and_10_streams_are_declared_by_their_items(function: Callable[..., Any]) -> None:
-    assert FunctionKeys(function).asked(("x",), {})[1].declared is User
+    assert FunctionKeys(function).bound(("x",), {}).result.declared is User
     assert digest(function, "x") != digest(function, "y")
 
 
@@ -250,7 +250,7 @@ def shape_14(text):  # type: ignore[no-untyped-def]
 
 
 def test_14_a_class_of_the_body() -> None:
-    assert FunctionKeys(shape_14).asked(("x",), {})[1].declared is Any
+    assert FunctionKeys(shape_14).bound(("x",), {}).result.declared is Any
     assert digest(shape_14, "x") != digest(shape_14, "y")
 
 

@@ -46,7 +46,7 @@ def steps_of(extract: object, prompt: str) -> dict[str, Batch]:
         "arguments as given": repeated(
             partial(variant.subject.arguments, wrapped, None, (prompt,), {})
         ),
-        "key": repeated(partial(keys.asked, call.args, call.kwargs, **plan.keying[0])),
+        "key": repeated(partial(keys.bound, call.args, call.kwargs, plan.keying)),
         "look-up": repeated(partial(look, question)),
         "age": repeated(lambda: is_fresh(found, plan.now(), plan.reader_ttl)),
         "frame and checksum": repeated(partial(restore, question, found)),

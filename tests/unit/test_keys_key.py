@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from llmcache.errors import ConfigurationError, UncacheableArgumentError
-from llmcache.keys.key import FunctionKeys
+from llmcache.keys.key import FunctionKeys, Keying
 from llmcache.keys.values.canonical import FileNeeded
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def test_namespaces_and_samples_are_apart() -> None:
 def test_an_encryption_key_makes_hmacs_of_digest_and_parts() -> None:
     keys = FunctionKeys(extract)
     plain = keys.digest(("x",), {})
-    sealed = keys.key(("x",), {}, secret=b"s")
+    sealed = keys.key(("x",), {}, secrets=(b"s",))
     assert sealed.digest == hmac.new(b"s", bytes.fromhex(plain), hashlib.sha256).hexdigest()
     assert not set(sealed.parts.values()) & set(keys.key(("x",), {}).parts.values())
 
@@ -193,7 +193,7 @@ def passing_on(text, **more):  # type: ignore[no-untyped-def]  # noqa: ANN003 - 
 
 def test_the_declared_type_of_a_result() -> None:
     def declared(function: Any, *args: Any, **options: Any) -> Any:
-        return FunctionKeys(function, **options).asked(args, {})[1].declared
+        return FunctionKeys(function, **options).bound(args, {}).result.declared
 
     assert declared(extract, "x") is Answer
     assert declared(extract, "x", response_model=list[Answer]) == list[Answer]
@@ -201,16 +201,17 @@ def test_the_declared_type_of_a_result() -> None:
     assert declared(unannotated, "x", Answer) is Answer
     assert declared(unannotated, "x") is Any
     keys = FunctionKeys(unannotated)
-    assert keys.asked(("x",), {"response_model": Answer})[1].declared is Answer
+    assert keys.bound(("x",), {"response_model": Answer}).result.declared is Answer
     keys = FunctionKeys(passing_on)
-    assert keys.asked(("x",), {"response_model": Answer})[1].declared is Answer
+    assert keys.bound(("x",), {"response_model": Answer}).result.declared is Answer
 
 
 def test_a_type_that_cannot_be_hashed_has_a_key() -> None:
     alias = Annotated[list[str], {"shown": "as a table"}]
     for function in (ask, generic):
         keys = FunctionKeys(function)
-        digest, result = keys.asked((alias,), {})
+        bound = keys.bound((alias,), {})
+        digest, result = bound.digest(), bound.result
         assert digest == keys.digest((alias,), {}) != keys.digest((list[str],), {})
     assert result.declared == list[alias]
 
@@ -233,7 +234,7 @@ def test_equal_types_in_another_order_have_keys_of_their_own(one: Any, other: An
 def test_equal_types_in_another_order_are_results_of_their_own() -> None:
     keys = FunctionKeys(unannotated)
     for order in (Literal["a", "b"], Literal["b", "a"]):
-        assert get_args(keys.asked(("x", order), {})[1].declared) == get_args(order)
+        assert get_args(keys.bound(("x", order), {}).result.declared) == get_args(order)
 
 
 def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
@@ -257,7 +258,7 @@ def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
 
 def test_the_parts_that_calls_share_are_apart_from_those_of_one_call() -> None:
     keys = FunctionKeys(extract)
-    one, other = keys.parts(("x",), {}), keys.parts(("y",), {})
+    one, other = keys.bound(("x",), {}).parts(), keys.bound(("y",), {}).parts()
     assert (one.shared, one.manifest) == (other.shared, other.manifest)
     assert {n for n in one.call if one.call[n] != other.call[n]} == {"argument text"}
     assert "constant tests.unit.PROMPT" not in one.call
@@ -265,9 +266,9 @@ def test_the_parts_that_calls_share_are_apart_from_those_of_one_call() -> None:
 
 def test_namespace_and_sample_are_parts_by_their_names() -> None:
     keys = FunctionKeys(extract)
-    plain = keys.parts(("x",), {}).call
-    other = keys.parts(("x",), {}, namespace="team").call
-    sampled = keys.parts(("x",), {}, sample=2).call
+    plain = keys.bound(("x",), {}).parts().call
+    other = keys.bound(("x",), {}, Keying("team")).parts().call
+    sampled = keys.bound(("x",), {}, Keying(sample=2)).parts().call
     assert {name for name in other if other[name] != plain[name]} == {"namespace"}
     assert sampled.keys() - plain.keys() == {"sample"}
 

@@ -8,13 +8,10 @@ the whole function reads: it is an *inquiry*, and the key is made anew with an e
 from __future__ import annotations
 
 import ast
-import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
-__all__ = ["FIELDS_SET", "SAID", "Inquiry", "asked_by_name", "inquiring"]
-
-Found = TypeVar("Found")
+__all__ = ["FIELDS_SET", "SAID", "Inquiry", "asked_by_name"]
 
 SAID: Final = "docstrings and annotations"
 FIELDS_SET: Final = "fields set"
@@ -58,17 +55,3 @@ def asked_by_name(node: ast.AST) -> str | None:
         case ast.Constant(value="__doc__"):
             return SAID
     return None
-
-
-def inquiring(method: Callable[..., Found]) -> Callable[..., Found]:
-    """A method of keys that asks once more where the code of an argument makes an inquiry."""
-
-    @functools.wraps(method)
-    def asked(self: Any, *args: Any, **how: Any) -> Found:
-        try:
-            return method(self, *args, **how)
-        except Inquiry as inquiry:
-            again: Callable[..., Found] = getattr(self.inquirer(inquiry.facets), method.__name__)
-            return again(*args, **how)
-
-    return asked
