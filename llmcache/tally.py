@@ -111,7 +111,7 @@ class Tally:
         with counters.lock:
             counters.hit += 1
         if self.account is not None:
-            self.account.add_hit(entry, now)
+            self.account.counts.add_hit(entry, now)
 
     def tell(self, event: Event) -> None:
         """Count an event and hand it on."""
@@ -120,14 +120,14 @@ class Tally:
             with counters.lock:
                 setattr(counters, event.outcome, getattr(counters, event.outcome) + 1)
             if self.account is not None:
-                self.account.add(event)
+                self.account.counts.add(event)
         emit(event)
 
     def count_run(self, seconds: float, usage: Usage | None, *, refresh: bool) -> None:
         """The function ran: what it took, for the ledger; the call itself is told of apart."""
         if self.account is not None:
             taken = (usage.model, usage.input_tokens, usage.output_tokens) if usage else NOTHING
-            self.account.add_run(seconds, *taken, refresh=refresh)
+            self.account.counts.add_run(seconds, *taken, refresh=refresh)
 
     def warn_once(self, about: str, text: str, category: type[LLMCacheWarning]) -> None:
         """Warn, once per function and subject."""
