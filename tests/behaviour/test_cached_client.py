@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal, Optional, Union
 
 import anthropic.types
@@ -89,12 +89,6 @@ each_mode = pytest.mark.parametrize(
 each_parallel_mode = pytest.mark.parametrize(
     ("name", "style"), [each for each in MODES if "PARALLEL" in each[1]]
 )
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[LoopbackProvider]:
-    async with LoopbackProvider() as started:
-        yield started
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -47,12 +47,6 @@ class Counter:
 
     def __str__(self) -> str:
         return f"no. {next(self.count)}"
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[LoopbackProvider]:
-    async with LoopbackProvider() as started:
-        yield started
 
 
 async def sent(provider: LoopbackProvider, client: Any, **request: Any) -> list[Any]:

@@ -13,7 +13,7 @@ import ipaddress
 import math
 import pathlib
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any, Generic, Literal, NamedTuple, Optional, TypeVar, Union
 
 import instructor
@@ -362,12 +362,6 @@ def decorated(client: Any, kind: Kind, mode: str) -> Any:
     function: Any = ask if mode == "sync" or streams else ask_async
     function.__annotations__["return"] = kind.model if kind.declared is Ellipsis else kind.declared
     return cached_structured(backend=LRUBackend())(function)
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[LoopbackProvider]:
-    async with LoopbackProvider() as started:
-        yield started
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])

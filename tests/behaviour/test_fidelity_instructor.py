@@ -11,7 +11,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, Optional, Union
 
 import anthropic.types
@@ -111,12 +111,6 @@ KINDS: dict[str, Any] = {
 CLIENTS = [("openai", "TOOLS"), ("openai", "RESPONSES_TOOLS"), ("anthropic", "TOOLS")]
 each_client = pytest.mark.parametrize(("name", "style"), CLIENTS)
 each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[LoopbackProvider]:
-    async with LoopbackProvider() as started:
-        yield started
 
 
 async def awaited(value: Any) -> Any:

@@ -63,12 +63,6 @@ def cache(backend: Any) -> InstructorCache:
     return InstructorCache(backend)
 
 
-@pytest.fixture
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as started:
-        yield started
-
-
 # ---- get and set ---------------------------------------------------------------------------
 
 
@@ -312,6 +306,18 @@ async def test_instructor_asks_once_under_asyncio(cache: InstructorCache) -> Non
         for _ in range(2):
             await client.create(**ASKED)
         assert provider.count == 1
+
+
+def test_with_anthropic_the_slot_of_instructor_never_hits(
+    provider: LoopbackProvider, cache: InstructorCache
+) -> None:
+    """Where this fails it works at last: take it out of the page on moving, and of `doctor`."""
+    client = instructor.from_anthropic(provider.anthropic_client(), **cache.options())
+    with record() as calls:
+        for _ in range(2):
+            client.create(max_tokens=100, **ASKED)
+    assert provider.count == 2
+    assert not [call for call in calls if isinstance(call, Hit)]
 
 
 def test_the_ttl_of_a_call_is_honoured(

@@ -5,20 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from llmcache.testing import LoopbackProvider
-
 PROGRAM = Path(__file__).with_name("asks_once.py")
-
-
-@pytest.fixture
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as provider:
-        yield provider
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])

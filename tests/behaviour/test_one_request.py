@@ -26,10 +26,10 @@ class Answer(BaseModel):
 
 
 @pytest.fixture
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as provider:
-        provider.delay = 0.3
-        yield provider
+def provider(provider: LoopbackProvider) -> LoopbackProvider:
+    """So slow that all callers meet."""
+    provider.delay = 0.3
+    return provider
 
 
 @pytest.fixture(params=["memory", "file"])

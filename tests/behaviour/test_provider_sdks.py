@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import anthropic
@@ -72,12 +72,6 @@ class Weather(BaseModel):
 
     city: str
     celsius: float = Field(ge=-60, le=60)
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[LoopbackProvider]:
-    async with LoopbackProvider() as started:
-        yield started
 
 
 async def awaited(value: Any) -> Any:
