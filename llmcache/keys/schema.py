@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from llmcache.keys.shapes import Field, fields_of, pydantic_aspects, said_by, validators_of
+from llmcache.keys.shapes import Field, fields_of, is_said, pydantic_aspects, validators_of
+from llmcache.keys.values.attributes import attributes, declared_names, said_by
 
 __all__ = ["Described", "describe_type"]
 
@@ -165,11 +166,14 @@ class Describer:
 
     def parts(self, value: Any) -> bytes:
         """A constraint object by its class's name and whatever it holds that is not None."""
-        held = pydantic_aspects(value) if hasattr(value, "is_required") else held_by(value)
+        if hasattr(value, "is_required"):
+            held = pydantic_aspects(value)
+        else:
+            held = attributes(value, declared_names(type(value)), frozenset())
         shown = [
             framed(name, self.anything(item))
             for name, item in sorted(held.items())
-            if item is not None and not name.startswith("_") and repr(item) != "PydanticUndefined"
+            if not name.startswith("_") and is_said(item)
         ]
         return framed(type(value).__name__, *shown, *self.validators(type(value)))
 
@@ -204,26 +208,28 @@ def class_label(kind: Any) -> str:
 
 
 def docstring_of(kind: type) -> bytes:
-    """The docstring that a provider is shown; the one that dataclasses write themselves is not."""
-    text = kind.__dict__.get("__doc__") or ""
-    made = said_by(kind, "__dataclass_fields__") is not None
-    made = made or issubclass(kind, tuple | enum.Enum)
-    if not isinstance(text, str) or (made and text.startswith((f"{kind.__name__}(", "An enum"))):
+    """The docstring that a provider is shown; one that no one wrote is not."""
+    text = kind.__dict__.get("__doc__")
+    if not isinstance(text, str) or text == generated_docstring(kind):
         return b""
     return inspect.cleandoc(text).encode("utf-8", "surrogatepass")
+
+
+def generated_docstring(kind: type) -> str | None:
+    """What dataclasses and named tuples say of themselves."""
+    if said_by(kind, "__dataclass_fields__") is not None:
+        try:
+            return kind.__name__ + str(inspect.signature(kind)).replace(" -> None", "")
+        except (TypeError, ValueError):
+            return kind.__name__
+    names = said_by(kind, "_fields")
+    return f"{kind.__name__}({', '.join(names)})" if isinstance(names, tuple) else None
 
 
 def has_own_parts(value: object) -> bool:
     """Whether it is an object of pydantic's or of annotated_types', to be taken apart here."""
     module = type(value).__module__.partition(".")[0]
     return module in {"pydantic", "pydantic_core", "annotated_types"}
-
-
-def held_by(value: Any) -> dict[str, Any]:
-    """The attributes of an object, in slots or not."""
-    slots = [name for known in type(value).__mro__ for name in getattr(known, "__slots__", ())]
-    found = {name: getattr(value, name, None) for name in slots if not name.startswith("__")}
-    return {**found, **getattr(value, "__dict__", {})}
 
 
 SPECIAL: list[tuple[Callable[[Any], bool], Callable[[Describer, Any], bytes]]] = [

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmcache.keys.project import SDKS
+from llmcache.keys.values.attributes import said_by
 
-__all__ = ["Field", "fields_of", "is_hook", "said_by", "shown_by", "validators_of"]
+__all__ = ["Field", "fields_of", "generated", "is_hook", "is_said", "shown_by", "validators_of"]
 
 PARSING = ("field_validators", "validators", "root_validators", "model_validators")
 HOOKS = (
@@ -26,6 +27,9 @@ pydantic's names, and those that Instructor calls."""
 PLAIN = ("default", "default_factory", "alias", "validation_alias", "title", "description",
          "examples", "json_schema_extra", "discriminator", "deprecated", "validate_default",
          "field_title_generator")  # fmt: skip
+UNSAID = frozenset({"NoneType", "PydanticUndefinedType", "_Nothing"})
+MADE = ("__dataclass_fields__", "__attrs_attrs__")
+"""What class decorators leave that write methods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,9 @@ def is_pydantic(kind: type) -> bool:
     return not ours and isinstance(fields, dict)
 
 
-def said_by(kind: type, name: str) -> Any:
-    """What a class or a base says of itself, where no metaclass that answers any name is asked."""
-    return inspect.getattr_static(kind, name, None)
+def is_said(value: object) -> bool:
+    """Whether something was said; libraries have values of their own for nothing."""
+    return type(value).__name__ not in UNSAID
 
 
 def is_typeddict(kind: type) -> bool:
@@ -77,11 +81,7 @@ def pydantic_fields(kind: Any) -> list[Field]:
 
 def pydantic_aspects(info: Any) -> dict[str, Any]:
     """What was said about a field, without what pydantic fills in by itself."""
-    said = {
-        name: value
-        for name in PLAIN
-        if (value := getattr(info, name, None)) is not None and repr(value) != "PydanticUndefined"
-    }
+    said = {name: value for name in PLAIN if is_said(value := getattr(info, name, None))}
     if (
         getattr(info, "default", None) is None
         and not info.is_required()
@@ -121,7 +121,7 @@ def attrs_fields(kind: Any) -> list[Field]:
         aspects = {
             name: value
             for name in ("default", "validator", "converter", "alias")
-            if (value := getattr(attribute, name, None)) is not None and repr(value) != "NOTHING"
+            if is_said(value := getattr(attribute, name, None))
         }
         if not attribute.init:
             aspects["init"] = False
@@ -166,7 +166,7 @@ READERS: list[tuple[Callable[[type], bool], Callable[[Any], list[Field]]]] = [
 ]
 
 
-def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+def validators_of(kind: type) -> Iterator[tuple[str, Any]]:
     """The functions that take part in parsing, with what tells when each of them runs."""
     infos = said_by(kind, "__pydantic_decorators__")
     for group in PARSING:
@@ -180,7 +180,9 @@ def validators_of(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
             for name in HOOKS:
                 hook = known.__dict__.get(name)
                 hook = getattr(hook, "cproperty", hook)  # Instructor's property of a class
-                if hook is not None and not made_up(hook, known):
+                inner = getattr(hook, "__func__", hook)
+                ours = getattr(inner, "__module__", None) == known.__module__
+                if ours and not generated(inner, known):
                     yield name, hook
 
 
@@ -209,12 +211,10 @@ def is_hook(name: str, base: type) -> bool:
     return name in HOOKS and base.__module__.partition(".")[0] in SDKS
 
 
-def made_up(hook: Any, kind: type) -> bool:
-    """Whether a class decorator or a metaclass wrote the function, out of what the fields say."""
-    inner = getattr(hook, "__func__", hook)
-    code = getattr(inner, "__code__", None)
-    elsewhere = getattr(inner, "__module__", None) != kind.__module__
-    made = ("__dataclass_fields__", "__attrs_attrs__")
-    has_fields = any(said_by(kind, name) is not None for name in made)
-    written = code is None or code.co_filename.startswith("<")
-    return elsewhere or (written and (has_fields or issubclass(kind, tuple)))
+def generated(function: Any, kind: type) -> bool:
+    """Whether a class decorator wrote the method: it says nothing that the fields do not."""
+    if not any(said_by(kind, name) is not None for name in MADE) and not issubclass(kind, tuple):
+        return False
+    file: str = getattr(getattr(function, "__code__", None), "co_filename", "")
+    special = getattr(function, "__name__", "").startswith("__")
+    return special and (file == "<string>" or file.startswith("<attrs "))

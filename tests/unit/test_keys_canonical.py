@@ -218,6 +218,36 @@ def test_slots_count_also_those_of_bases() -> None:
     assert len({key(value) for value in values}) == 6
 
 
+class PlainBase:
+    """A class with a slot."""
+
+    __slots__ = ("base",)
+
+
+@dataclasses.dataclass(slots=True)
+class OfPlainBase(PlainBase):
+    own: int
+
+
+@attrs.define
+class OfPlainBaseToo(PlainBase):
+    own: int
+
+    @functools.cached_property
+    def computed(self) -> int:
+        return self.own
+
+
+@pytest.mark.parametrize("kind", [OfPlainBase, OfPlainBaseToo])
+def test_slots_of_plain_bases_count_beside_declared_fields(kind: Any) -> None:
+    one, other = kind(1), kind(1)
+    one.base, other.base = 1, 2
+    before = key(one)
+    assert before != key(other)
+    assert getattr(one, "computed", 1) == 1
+    assert key(one) == before
+
+
 @dataclasses.dataclass
 class Shelf(typing.Generic[Item]):
     items: list[Item]

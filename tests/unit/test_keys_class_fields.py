@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import namedtuple
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypedDict
 
 import attrs
@@ -167,7 +166,7 @@ class Bare:
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_what_the_user_wrote_to_take_part_in_parsing_counts(kind: type, names: list[str]) -> None:
-    found: list[tuple[str, Callable[..., Any]]] = list(validators_of(kind))
+    found = list(validators_of(kind))
     assert [name for name, _ in found] == names
     assert all(callable(function) for _, function in found)
 

@@ -66,6 +66,22 @@ def test_what_neither_a_provider_sees_nor_parsing_needs_does_not_count(
     assert changed(model(), model(**unseen)) == set()
 
 
+class AtMost:
+    """A marker in an annotation that keeps what it holds in one slot."""
+
+    __slots__ = "limit"  # noqa: PLC0205 - one text is one slot
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __reduce__(self) -> str:
+        return "no stable form"
+
+
+def test_what_a_marker_holds_in_its_slot_counts() -> None:
+    assert changed(Annotated[int, AtMost(1)], Annotated[int, AtMost(2)]) == {"response type"}
+
+
 def test_the_order_of_fields_counts() -> None:
     one = create_model("M", a=(int, 1), b=(int, 1))
     other = create_model("M", b=(int, 1), a=(int, 1))

@@ -9,7 +9,8 @@ from typing import Any
 from llmcache.keys.code.function import layers, plain_function
 from llmcache.keys.code.kinds import function_of
 from llmcache.keys.code.pieces import MISSING
-from llmcache.keys.shapes import fields_of, said_by
+from llmcache.keys.shapes import fields_of, generated, is_said
+from llmcache.keys.values.attributes import said_by
 
 __all__ = [
     "below_descriptor",
@@ -68,13 +69,6 @@ def callables_below(member: Any) -> Iterator[Any]:
         yield getattr(inner, "__func__", inner)
 
 
-def generated(function: types.FunctionType, base: type) -> bool:
-    """Whether a class decorator made the function up: it says nothing that the fields do not."""
-    names = ("__dataclass_fields__", "__attrs_attrs__")
-    made = any(said_by(base, name) is not None for name in names) or issubclass(base, tuple)
-    return made and function.__code__.co_filename.startswith("<")
-
-
 def plain_members(base: type) -> Iterator[tuple[str, Any]]:
     """The constants in the body of a class, its fields, members and config aside."""
     known = {*(field.name for field in fields_of(base) or ()), *NOT_CONSTANTS}
@@ -92,7 +86,7 @@ def plain_members(base: type) -> Iterator[tuple[str, Any]]:
     for name, private in sorted(private_attributes(base).items()):
         for said in ("default", "default_factory"):
             value = getattr(private, said, None)
-            if value is not None and repr(value) != "PydanticUndefined":
+            if is_said(value):
                 yield name, value
 
 

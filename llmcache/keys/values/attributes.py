@@ -13,9 +13,9 @@ __all__ = [
     "computed_names",
     "declared_names",
     "derives",
-    "is_declared",
     "mangled",
     "module_name",
+    "said_by",
 ]
 
 NOT_STATE = frozenset({"__dict__", "__weakref__", "__orig_class__"})
@@ -46,21 +46,25 @@ def derives(kind: type, base: object) -> bool:
 
 def declared_names(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass or attrs class, and the slots of any class, without doubles."""
-    fields = [field.name for field in dataclasses.fields(kind)] if is_declared(kind) else []
-    fields += [attribute.name for attribute in inspect.getattr_static(kind, "__attrs_attrs__", ())]
-    if not fields:
-        fields = [name for base in reversed(kind.__mro__) for name in slots_of(base)]
+    declared = said_by(kind, "__dataclass_fields__") is not None
+    fields = [field.name for field in dataclasses.fields(kind)] if declared else []
+    fields += [attribute.name for attribute in said_by(kind, "__attrs_attrs__") or ()]
+    fields += [name for base in reversed(kind.__mro__) for name in slots_of(base)]
     return tuple(dict.fromkeys(name for name in fields if name not in NOT_STATE))
 
 
-def is_declared(kind: type, by: str = "__dataclass_fields__") -> bool:
-    """Whether a class has fields by that name; a metaclass that answers any name is not asked."""
-    return inspect.getattr_static(kind, by, None) is not None
+def said_by(kind: type, name: str) -> Any:
+    """What a class or a base says of itself, where no metaclass that answers any name is asked."""
+    return inspect.getattr_static(kind, name, None)
 
 
 def slots_of(base: type) -> list[str]:
-    """The slots that a class adds; those of the standard library are caches or part of the form."""
-    if base.__module__.partition(".")[0] in sys.stdlib_module_names:
+    """The slots that a class adds; those of the standard library are caches or part of the form.
+
+    attrs keeps there what it has computed, besides the fields.
+    """
+    library = base.__module__.partition(".")[0] in sys.stdlib_module_names
+    if library or "__attrs_attrs__" in base.__dict__:
         return []
     slots = base.__dict__.get("__slots__", ())
     names = [slots] if isinstance(slots, str) else [*slots]

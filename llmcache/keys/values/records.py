@@ -16,7 +16,7 @@ from llmcache.keys.values.attributes import (
     computed_names,
     declared_names,
     derives,
-    is_declared,
+    said_by,
 )
 from llmcache.keys.values.natives import write_items, write_pairs
 from llmcache.keys.values.stream import Stream, Writer, framed, native, native_leaf, size
@@ -163,6 +163,5 @@ def pydantic_value_writer(kind: type) -> Writer | None:
 
 def declared_writer(kind: type) -> Writer | None:
     """The writer for a dataclass or attrs class that is no record by its base."""
-    if is_declared(kind) or is_declared(kind, "__attrs_attrs__"):
-        return fields_writer(kind)
-    return None
+    made = ("__dataclass_fields__", "__attrs_attrs__")
+    return fields_writer(kind) if any(said_by(kind, name) is not None for name in made) else None
