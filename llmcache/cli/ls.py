@@ -37,7 +37,8 @@ HEADINGS = ("key", "function", "model", "age", "ends in", "size", "tokens", "hit
 def ls(backend: str | None, wanted: Filter, limit: int, *, as_json: bool) -> None:
     """List what is stored, the newest first. A key's first digits are enough for `show`.
 
-    Hits that memory in front of the store answered are not among an entry's: see `stats`.
+    An entry's hits are those that the store answered: not memory in front of it, and Redis counts
+    none. `stats` has all.
     """
     from llmcache.cli.stores import absence, lines_of, now, opened
 

@@ -9,7 +9,7 @@ from llmcache.backends.base import Backend, Entry, Listed, Listing, Manifests, S
 from llmcache.backends.counts import Missed
 from llmcache.cli.amounts import moment
 from llmcache.cli.ls import SHOWN_KEY
-from llmcache.keys.explain import Near, decoded, nearest
+from llmcache.keys.explain import Near, decoded, nearest, without_beside
 from llmcache.keys.key import KeyParts
 
 __all__ = ["ExplainedMiss", "explained"]
@@ -80,8 +80,9 @@ def near_of(store: Backend, miss: Missed, lines: list[Listed]) -> Near | None:
 
 def parts_of(entry: Entry, manifests: Manifests) -> KeyParts:
     """What the key of a stored entry was made of."""
-    shared = decoded(manifests.get_manifest(entry.manifest) or b"{}") or {}
-    return KeyParts(call=decoded(entry.parts) or {}, manifest=entry.manifest, shared=shared)
+    shared = without_beside(decoded(manifests.get_manifest(entry.manifest) or b"{}") or {})
+    call = without_beside(decoded(entry.parts) or {})
+    return KeyParts(call=call, manifest=entry.manifest, shared=shared)
 
 
 def before(lines: list[Listed], found: Listed) -> Iterator[tuple[str, bytes, str]]:

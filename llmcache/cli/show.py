@@ -74,7 +74,7 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
     from llmcache.cli.answers import plain_answer
     from llmcache.cli.stores import read_many
     from llmcache.codecs import Framing, Unreadable
-    from llmcache.keys.explain import counted, decoded
+    from llmcache.keys.explain import decoded, without_beside
     from llmcache.previews import kept_previews, kept_unkeyed
 
     manifests = able(store, Manifests)
@@ -82,7 +82,7 @@ def described(store: Backend, listed: Listed) -> dict[str, Any]:
     shared = manifests.get_manifest(digest) if manifests and digest else None
     told = facts(listed)
     kept = (decoded(shared or b"{}") or {}) | (decoded(listed.entry.parts) or {})
-    told["parts"] = counted(kept)
+    told["parts"] = without_beside(kept)
     told["previews"] = kept_previews(listed.entry.parts)
     told["unkeyed"] = kept_unkeyed(shared or b"{}")
     framing = Framing(keys=settings.current().sealing_keys)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llmcache.keys.parts import KeyParts
 
-__all__ = ["Explanation", "Near", "Stored", "counted", "explanation", "nearest"]
+__all__ = ["Explanation", "Near", "Stored", "explanation", "nearest", "without_beside"]
 
 Stored = tuple[str, bytes, str]
 """A stored entry: its key, its call parts as JSON, the digest of its manifest."""
@@ -118,7 +118,7 @@ def nearest(
     listed = list(stored)
     shared = {wanted.manifest: dict(wanted.shared)}
     for manifest in {manifest for _, _, manifest in listed} - shared.keys():
-        shared[manifest] = counted(decoded(manifests(manifest) or b"{}") or {})
+        shared[manifest] = without_beside(decoded(manifests(manifest) or b"{}") or {})
     apart = {name: distance(wanted.shared, parts) for name, parts in shared.items()}
     pieces = pieces_of(wanted.call)
     best: Near | None = None
@@ -130,10 +130,10 @@ def nearest(
         parts = decoded(text)
         if parts is None:
             continue
-        missing = apart[manifest] + distance(wanted.call, counted(parts))
+        missing = apart[manifest] + distance(wanted.call, without_beside(parts))
         if missing < least:
             of_all = differences(wanted.shared, shared[manifest])
-            best = Near(key, (*of_all, *differences(wanted.call, counted(parts))))
+            best = Near(key, (*of_all, *differences(wanted.call, without_beside(parts))))
             least = missing
     return best
 
@@ -155,7 +155,7 @@ def decoded(parts: bytes) -> dict[str, str] | None:
     return found if isinstance(found, dict) else None
 
 
-def counted(kept: Mapping[str, str]) -> dict[str, str]:
+def without_beside(kept: Mapping[str, str]) -> dict[str, str]:
     """The parts of a key, of what is kept."""
     return {name: text for name, text in kept.items() if not name.startswith(BESIDE)}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from llmcache import SQLiteBackend, cached_structured
+from llmcache import SQLiteBackend, cached_structured, configure
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.cli import llmcache
@@ -114,7 +114,11 @@ def test_explain_without_a_function_tells_of_the_last_misses(url: str) -> None:
     assert shown == f"1970-01-01T00:16:40Z  shop.invoice  {'a' * 12}  expired\n"
 
 
-def test_explain_says_what_differed_when_a_call_missed(isolated: Path) -> None:
+@pytest.mark.parametrize("previews", [False, True])
+def test_explain_says_what_differed_when_a_call_missed(isolated: Path, *, previews: bool) -> None:
+    """Of the key: what is kept beside it for people makes no difference."""
+    configure(previews=previews)
+
     @cached_structured(name="shop.ask", version=1)
     def ask(text: str, size: int) -> str:
         return text * size
