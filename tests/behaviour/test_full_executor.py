@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from llmcache import LRUBackend, SQLiteBackend, TieredBackend, cached_structured
+from llmcache import LRUBackend, RedisBackend, SQLiteBackend, TieredBackend, cached_structured
 from llmcache.backends import Backend, BackendBase, Entry, Nothing, Scope
 from llmcache.backends.default import DefaultBackend
+from llmcache.testing.redis import server_or_skip
 
 
 class Plain(BackendBase):
@@ -57,15 +58,16 @@ def topology(name: str, path: Any) -> Backend:
     return DefaultBackend(LRUBackend(), file, path / "a.db")
 
 
+async def answered(text: str) -> str:
+    """What is asked."""
+    return text
+
+
 @pytest.mark.parametrize("name", ["plain", "file", "tier", "two files", "plain tier", "default"])
 async def test_a_full_default_executor_holds_up_no_call(name: str, tmp_path: Any) -> None:
     asyncio.get_running_loop().set_default_executor(Full(1))
     backend = topology(name, tmp_path)
-
-    @cached_structured(backend=backend, version=1)
-    async def ask(text: str) -> str:
-        return text
-
+    ask = cached_structured(backend=backend, version=1)(answered)
     assert [await ask("a"), await ask("a")] == ["a", "a"]
     await ask.cache_invalidate("a")
     assert await ask("a") == "a"
@@ -75,3 +77,13 @@ async def test_a_full_default_executor_holds_up_no_call(name: str, tmp_path: Any
     await backend.aput("0" * 64, Entry(b"", Scope("", "f"), 0.0))
     assert await backend.adelete("0" * 64)
     await backend.aclose()
+
+
+async def test_nor_does_it_hold_up_a_server_with_a_sync_client():
+    redis = pytest.importorskip("redis")
+    asyncio.get_running_loop().set_default_executor(Full(1))
+    with server_or_skip() as server, redis.Redis.from_url(server.url) as client:
+        ask = cached_structured(backend=RedisBackend(client), version=1)(answered)
+        assert [await ask("a"), await ask("a")] == ["a", "a"]
+        assert await ask.cache_invalidate("a")
+        assert ask.cache_info().hits == 1
