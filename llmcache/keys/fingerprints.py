@@ -219,9 +219,11 @@ class Fingerprints:
             value=self.canonical_or_nothing,
             by_fields=lambda known: self.project.fields_count(known.__module__),
         )
-        for name, piece in described.pieces.items():
-            reading.add(name, piece)
-        reading.finer.update(described.finer)
+        for label, piece in described.pieces.items():
+            name = reading.add(label, piece)
+            finer = described.finer.get(label, {})
+            if finer:
+                reading.finer[name] = {name + n.removeprefix(label): d for n, d in finer.items()}
         for known in described.classes:
             reading.classes[id(known)] = known
             for name in ("__doc__", "__pydantic_core_schema__"):

@@ -39,9 +39,10 @@ def folding() -> Iterator[Folds]:
     if under_way is not None:
         yield under_way
         return
-    token = current.set(Folds())
+    folds = Folds()
+    token = current.set(folds)
     try:
-        yield current.get() or Folds()
+        yield folds
     finally:
         current.reset(token)
 

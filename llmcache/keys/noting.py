@@ -28,8 +28,8 @@ class Noted:
     def all(self) -> Iterator[Reading]:
         """The readings; looking at one may lead to others, which follow."""
         told = set[int]()
-        while rest := self.readings.keys() - told:
-            for address in sorted(rest, key=list(self.readings).index):
+        while rest := [address for address in self.readings if address not in told]:
+            for address in rest:
                 told.add(address)
                 yield self.readings[address]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from llmcache.keys.code.pieces import Piece
 from llmcache.keys.identities import Identity
 
-__all__ = ["CacheKey", "KeyParts", "counted", "key_parts"]
+__all__ = ["CacheKey", "KeyParts", "digests_of", "key_parts"]
 
 SHORT = 16
 
@@ -47,7 +47,7 @@ class KeyParts:
     manifest: str
 
 
-def counted(pieces: Iterable[Piece]) -> Iterator[tuple[str, bytes]]:
+def digests_of(pieces: Iterable[Piece]) -> Iterator[tuple[str, bytes]]:
     """The pieces that have a digest; a client comes apart into its facts."""
     for name, what in pieces:
         if isinstance(what, Identity):
@@ -59,9 +59,9 @@ def counted(pieces: Iterable[Piece]) -> Iterator[tuple[str, bytes]]:
 
 def key_parts(call: Iterable[Piece], shared: Iterable[Piece], secret: bytes | None) -> KeyParts:
     """The parts as they are kept."""
-    short = {name: shortened(digest, secret) for name, digest in sorted(counted(shared))}
+    short = {name: shortened(digest, secret) for name, digest in sorted(digests_of(shared))}
     manifest = hashlib.sha256(repr(short).encode("utf-8", "surrogatepass")).hexdigest()
-    return KeyParts({n: shortened(d, secret) for n, d in counted(call)}, short, manifest)
+    return KeyParts({n: shortened(d, secret) for n, d in digests_of(call)}, short, manifest)
 
 
 def shortened(digest: bytes, secret: bytes | None) -> str:

@@ -26,14 +26,15 @@ import uuid
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
 
-from llmcache.keys.values.canonical import PlainReferences, digest
+from llmcache.keys.values.attributes import class_name
+from llmcache.keys.values.canonical import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -382,8 +383,27 @@ LIBRARIES = {
 }
 
 
+class ByName:
+    """Types and functions by name alone; no clients. Their own digests are pinned elsewhere."""
+
+    def of_type(self, kind: Any) -> bytes:
+        return (class_name(kind) if isinstance(kind, type) else str(kind)).encode()
+
+    def of_function(self, function: Any) -> bytes:
+        return f"{function.__module__}:{function.__qualname__}".encode()
+
+    def of_class(self, kind: type) -> bytes:
+        return b""
+
+    def met_module(self, module: ModuleType) -> None:
+        pass
+
+    def of_client(self, value: object) -> None:
+        pass
+
+
 def digest_of(value: object) -> str:
-    return digest(value, path="value", references=PlainReferences()).hex()
+    return digest(value, path="value", references=ByName()).hex()
 
 
 def pinned(section: str) -> dict[str, str]:

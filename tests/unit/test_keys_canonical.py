@@ -26,11 +26,13 @@ import pytest
 import wrapt
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.project import script_names
-from llmcache.keys.values.canonical import PlainReferences, digest, encode
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.identities import Identity
+from llmcache.keys.project import Project, script_names
+from llmcache.keys.values.canonical import digest, encode
 from llmcache.keys.values.registry import ValueStream
 
-PLAIN = PlainReferences()
+PLAIN = Fingerprints(Project("tests"))
 
 
 def key(value: object) -> str:
@@ -348,7 +350,7 @@ def test_a_class_can_be_collected_after_its_values_were_keyed() -> None:
     class Passing:
         text: str
 
-    key(Passing("a"))
+    digest(Passing("a"), path="value", references=Fingerprints(Project("tests")))
     gone, address = weakref.ref(Passing), id(Passing)
     assert address in ValueStream.writers
     del Passing
@@ -442,16 +444,19 @@ def test_a_transparent_proxy_counts_as_what_it_stands_for() -> None:
     assert key(wrapt.ObjectProxy([1])) == key([1])
 
 
-class Clients(PlainReferences):
-    def of_client(self, value: object) -> bytes | None:
-        return b"client" if isinstance(value, threading.Thread) else None
+class Threads(Fingerprints):
+    """Takes threads for clients."""
+
+    def of_client(self, value: object) -> Identity | None:
+        return Identity.of(()) if isinstance(value, threading.Thread) else None
 
 
 def test_a_client_counts_by_what_the_references_say() -> None:
-    one = digest([threading.Thread()], path="value", references=Clients())
-    assert one == digest([threading.Thread()], path="value", references=Clients())
+    threads = Threads(Project("tests"))
+    one = digest([threading.Thread()], path="value", references=threads)
+    assert one == digest([threading.Thread()], path="value", references=threads)
     with pytest.raises(UncacheableArgumentError):
-        digest([threading.Lock()], path="value", references=Clients())
+        digest([threading.Lock()], path="value", references=threads)
 
 
 def test_a_script_counts_with_its_place_even_if_that_is_no_text(tmp_path: pathlib.Path) -> None:

@@ -18,10 +18,12 @@ import pydantic
 import pytest
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.values.canonical import PlainReferences, digest, feed
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.project import Project
+from llmcache.keys.values.canonical import digest, feed
 from llmcache.keys.values.stream import DEPTH_LIMIT
 
-PLAIN = PlainReferences()
+PLAIN = Fingerprints(Project("tests"))
 
 
 class Unknown:

@@ -16,13 +16,15 @@ from instructor.processing.multimodal import PDF, Audio, Image, ImageWithCacheCo
 from PIL import Image as Picture
 
 from llmcache.errors import UncacheableArgumentError
-from llmcache.keys.values.canonical import FileNeeded, PlainReferences, digest
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.project import Project
+from llmcache.keys.values.canonical import FileNeeded, digest
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def key(value: object, *, files: bool = True) -> str:
-    return digest(value, path="value", references=PlainReferences(), files=files).hex()
+    return digest(value, path="value", references=Fingerprints(Project("tests")), files=files).hex()
 
 
 def distinct(values: list[Any]) -> bool:
@@ -310,9 +312,10 @@ def test_every_frame_of_an_animation_counts(tmp_path: Path) -> None:
 
 def test_keys_of_plain_values_load_no_library() -> None:
     program = (
-        "import sys; from llmcache.keys.values.canonical import PlainReferences, digest; "
+        "import sys; from llmcache.keys.values.canonical import digest; "
+        "from llmcache.keys.fingerprints import Fingerprints, Project; "
         "class_ = type('T', (), {'__cache_key__': lambda self: 1}); "
-        "digest([1, 'a', {2: class_()}], path='v', references=PlainReferences()); "
+        "digest([1, 'a', {2: class_()}], path='v', references=Fingerprints(Project('t'))); "
         "print(sorted({'numpy', 'pandas', 'PIL', 'instructor', 'attrs'} & set(sys.modules)))"
     )
     run = subprocess.run(  # noqa: S603 - the program above

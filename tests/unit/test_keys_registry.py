@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmcache.errors import UncacheableArgumentError
+from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.project import Project
 from llmcache.keys.values import registry
-from llmcache.keys.values.canonical import PlainReferences, digest, register_key_type
+from llmcache.keys.values.canonical import digest, register_key_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,7 @@ def registrations(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def key(value: object) -> str:
-    return digest(value, path="value", references=PlainReferences()).hex()
+    return digest(value, path="value", references=Fingerprints(Project("tests"))).hex()
 
 
 class Session:

@@ -88,9 +88,9 @@ class Members:
 
     def whole_class(self, kind: type) -> None:
         """The schema, and methods and constants of a project class, its bases and metaclass."""
-        if (id(kind), False) in self.walk.met:
+        if (id(kind), 0) in self.walk.met:
             return
-        self.walk.met[id(kind), False] = kind
+        self.walk.met[id(kind), 0] = kind
         self.walk.values.schema(kind, self.walk.reading, self.walk)
         metaclass: type = type(kind)
         for base in (*kind.__mro__, *metaclass.__mro__):

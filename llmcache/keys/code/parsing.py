@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from llmcache.keys.clients import is_client
@@ -68,17 +70,26 @@ def closure_of_others(walk: Walk, function: types.FunctionType) -> None:
             walk.value(f"closure {foreign_name(function)}.{name}", held, ())
 
 
+@contextmanager
+def about(walk: Walk, kind: type) -> Iterator[None]:
+    """Follow what has a class as its subject, and note what is read of that apart."""
+    reading = walk.reading
+    outer = walk.subject, walk.parsing, reading.own, reading.whole
+    walk.subject, walk.parsing, reading.own, reading.whole = kind, True, {}, False
+    try:
+        yield
+    finally:
+        walk.subject, walk.parsing, reading.own, reading.whole = outer
+
+
 def on_class(walk: Walk, function: types.FunctionType, label: str, kind: type | None) -> None:
     """A function with a class as its subject; what it reads of an instance is the answer's."""
     if kind is None:
         walk.function(function, label)
         return
-    reading = walk.reading
-    outer = walk.subject, walk.parsing, reading.own, reading.whole
-    walk.subject, walk.parsing, reading.own, reading.whole = kind, True, {}, False
-    walk.function(function, label, own=True)
-    own, whole = reading.own, reading.whole
-    walk.subject, walk.parsing, reading.own, reading.whole = outer
+    with about(walk, kind):
+        walk.function(function, label, own=True)
+        own, whole = walk.reading.own, walk.reading.whole
     for name, rests in own.items():
         found, owner = found_in(kind, name, walk.watch)
         ours = owner is not None and walk.project.owns(owner.__module__)

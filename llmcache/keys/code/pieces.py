@@ -71,14 +71,15 @@ class Reading:
     finer: dict[str, dict[str, bytes]] = field(default_factory=dict)
     fixed: Any = None
 
-    def add(self, label: str, digest: bytes) -> None:
-        """Count a piece; two different ones of one name are numbered."""
+    def add(self, label: str, digest: bytes) -> str:
+        """Count a piece; two different ones of one name are numbered. Returns its name."""
         name, number = label, 1
         while self.parts.get(name, digest) != digest:
             number += 1
             name = f"{label} ({number})"
         self.parts[name] = digest
         self.fixed = None
+        return name
 
     def current(self) -> bool:
         """Whether all names still lead to the very objects that were found."""

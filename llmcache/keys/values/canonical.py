@@ -12,21 +12,19 @@ import hashlib
 import re
 import threading
 from concurrent.futures import Future
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmcache.errors import LLMCacheError, UncacheableArgumentError
 from llmcache.keys.values.attributes import class_name
 from llmcache.keys.values.natives import feed_str, write_str
 from llmcache.keys.values.registry import ValueStream, register_key_type
-from llmcache.keys.values.stream import FileNeeded, References, Stream, Unkeyable, framed
+from llmcache.keys.values.stream import FileNeeded, References, Stream, Unkeyable, framed_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "FileNeeded",
-    "PlainReferences",
     "References",
     "digest",
     "encode",
@@ -47,29 +45,6 @@ UNREADABLE = (
 
 deeper: contextvars.ContextVar[bool] = contextvars.ContextVar("deeper", default=False)
 """Whether a value is being written on a stack of its own, which is given once."""
-
-
-class PlainReferences:
-    """Types and functions by name alone; no clients."""
-
-    def of_type(self, kind: Any) -> bytes:
-        """`module:qualname`; of an alias or a type variable its text."""
-        return (class_name(kind) if isinstance(kind, type) else str(kind)).encode()
-
-    def of_function(self, function: Any) -> bytes:
-        """`module:qualname`."""
-        return f"{function.__module__}:{function.__qualname__}".encode()
-
-    def of_class(self, kind: type) -> bytes:  # noqa: ARG002 - References says so
-        """Nothing."""
-        return b""
-
-    def met_module(self, module: ModuleType) -> None:
-        """Nothing is noted."""
-
-    def of_client(self, value: object) -> bytes | None:  # noqa: ARG002 - as of_class
-        """Never one."""
-        return None
 
 
 def refusal(stream: Stream, stop: Unkeyable) -> UncacheableArgumentError:
@@ -106,7 +81,7 @@ def written(value: object, path: str, references: References, files: bool) -> li
         ) from error
     if stream.kinds:
         coded = ((class_name(kind), references.of_class(kind)) for kind in stream.kinds.values())
-        parts += sorted(b"=" + framed(name) + code for name, code in coded if code)
+        parts += sorted(b"=" + framed_text(name) + code for name, code in coded if code)
     return parts
 
 

@@ -15,7 +15,7 @@ from llmcache.keys.values.stream import (
     Stream,
     Unkeyable,
     Writer,
-    framed,
+    framed_text,
     native_leaf,
     size,
 )
@@ -63,7 +63,7 @@ def media_writer(kind: type) -> Writer | None:
     classes = [getattr(module, name, None) for module in modules for name in MEDIA_NAMES]
     if not any(known is not None and derives(kind, known) for known in classes):
         return None
-    header = b"c" + framed(media_name(kind)) + size(2)
+    header = b"c" + framed_text(media_name(kind)) + size(2)
     left_out = computed_names(kind) | {"source", "data"}
 
     def write_media(out: Stream, value: Any) -> None:

@@ -19,7 +19,7 @@ from llmcache.keys.values.attributes import (
     said_by,
 )
 from llmcache.keys.values.natives import write_items, write_pairs
-from llmcache.keys.values.stream import Stream, Writer, framed, native, native_leaf, size
+from llmcache.keys.values.stream import Stream, Writer, framed_text, native, native_leaf, size
 
 __all__ = ["declared_writer", "header_of", "record_writer", "subclass_writer"]
 
@@ -36,7 +36,7 @@ URL_BASES = frozenset({"_BaseUrl", "_BaseMultiHostUrl", "Url", "MultiHostUrl"})
 
 def header_of(kind: type, children: int) -> bytes:
     """How an instance with so many parts begins."""
-    return b"c" + framed(class_name(kind)) + size(children)
+    return b"c" + framed_text(class_name(kind)) + size(children)
 
 
 def enum_writer(kind: type) -> Writer:

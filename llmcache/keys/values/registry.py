@@ -19,7 +19,7 @@ from llmcache.keys.values.natives import BUILTINS
 from llmcache.keys.values.records import declared_writer, record_writer, subclass_writer
 from llmcache.keys.values.referred import referred_writer, write_unknown
 from llmcache.keys.values.stdlib import STDLIB
-from llmcache.keys.values.stream import Stream, Unkeyable, Writer, framed
+from llmcache.keys.values.stream import Stream, Unkeyable, Writer, framed_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def users_writer(kind: type) -> Writer | None:
 
 
 def custom_writer(kind: type, encoder: Callable[[Any], object], origin: str) -> Writer:
-    header = b"k" + framed(class_name(kind))
+    header = b"k" + framed_text(class_name(kind))
 
     def write_custom(out: Stream, value: object) -> None:
         if out.enter(value):

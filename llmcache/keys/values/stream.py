@@ -19,6 +19,7 @@ y u x + length     what stands for a type, a function, a client
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from struct import Struct
@@ -34,7 +35,7 @@ __all__ = [
     "Stream",
     "Unkeyable",
     "Writer",
-    "framed",
+    "framed_text",
     "native",
     "native_leaf",
     "size",
@@ -92,13 +93,13 @@ class Unkeyable(Exception):  # noqa: N818 - caught at the entry, where the error
         self.reason = reason
 
 
-def framed(text: str) -> bytes:
+def framed_text(text: str) -> bytes:
     """A length and the text."""
     payload = text.encode("utf-8", "surrogatepass")
     return size(len(payload)) + payload
 
 
-class Stream:
+class Stream(ABC):
     """One encoding in progress; `registry.ValueStream` knows the writers.
 
     Attributes:
@@ -125,9 +126,9 @@ class Stream:
         self.open: dict[int, object] = {}
         self.kinds: dict[int, type] = {}
 
+    @abstractmethod
     def resolve(self, kind: type) -> Writer:
         """The writer of a class that has none in `writers` yet."""
-        raise NotImplementedError
 
     def put(self, value: object) -> None:
         """Write one value."""
@@ -180,7 +181,7 @@ Writer: TypeAlias = Callable[[Stream, Any], None]
 
 def native(name: str, reduce: Callable[[Any], tuple[object, ...]]) -> Writer:
     """A writer for a kind that is known by `name` and made of what `reduce` returns."""
-    header = b"n" + framed(name)
+    header = b"n" + framed_text(name)
 
     def write_native(out: Stream, value: object) -> None:
         if out.enter(value):
@@ -195,7 +196,7 @@ def native(name: str, reduce: Callable[[Any], tuple[object, ...]]) -> Writer:
 
 def native_leaf(name: str, reduce: Callable[[Any], tuple[object, ...]]) -> Writer:
     """As `native`, for kinds that hold no values of the user's: they add no depth."""
-    header = b"n" + framed(name)
+    header = b"n" + framed_text(name)
 
     def write_leaf(out: Stream, value: object) -> None:
         children = reduce(value)
