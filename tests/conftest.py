@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from hypothesis import HealthCheck, settings
 import llmcache
 
 FOREIGN = ("LLMCACHE_", "OPENAI_", "ANTHROPIC_")
+HANG = 60
+"""Seconds after which a child that should have ended is ended."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 settings.register_profile(
@@ -68,6 +73,38 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """No coverage in the interpreters that this test starts: it imports modules of its own."""
     for variable in [name for name in os.environ if name.startswith("COVERAGE_")]:
         monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def forked() -> Callable[[Callable[[], object]], Callable[[], bool]]:
+    """Forks a child that does some work; what it returns waits for that: whether it was true.
+
+    A child that hangs is ended by its alarm, so that the test fails in place of hanging with it.
+    """
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+
+    def fork(work: Callable[[], object]) -> Callable[[], bool]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, for the test
+            child = os.fork()
+        if child == 0:
+            do_and_exit(work)
+        return lambda: os.waitpid(child, 0)[1] == 0
+
+    return fork
+
+
+def do_and_exit(work: Callable[[], object]) -> None:
+    """Do the work of a forked child, and nothing of what its parent was about to do."""
+    signal.alarm(HANG)
+    done: object = False
+    try:
+        done = work()
+    except BaseException:  # noqa: BLE001 - whatever it is, the test shows it
+        traceback.print_exc()
+    finally:
+        os._exit(0 if done else 1)
 
 
 @pytest.fixture(params=["sync", "async"])

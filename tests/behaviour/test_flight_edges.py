@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
-import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -330,7 +328,7 @@ async def test_so_does_one_that_is_cancelled(pair, model, wait_interested):
     assert counted(pair.aask) == 3
 
 
-def test_a_child_forked_while_another_thread_counts_goes_on(made, mode):
+def test_a_child_forked_while_another_thread_counts_goes_on(made, mode, forked):
     ask = made()
     if mode == "async":
         pytest.skip("the lock is the same")
@@ -346,14 +344,10 @@ def test_a_child_forked_while_another_thread_counts_goes_on(made, mode):
     thread = threading.Thread(target=count)
     thread.start()
     assert held.wait(60)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        os._exit(0 if ask("a").number == 1 else 1)
+    answered = forked(lambda: ask("a").number == 1)
     go_on.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert answered()
 
 
 def test_what_is_not_stored_is_not_handed_on_after_an_invalidation_elsewhere(

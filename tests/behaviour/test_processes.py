@@ -102,9 +102,8 @@ def test_after_a_kill_of_the_leader_another_process_answers(provider, tmp_path, 
     assert provider.count == 2
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("forks", [5, pytest.param(50, id="50", marks=pytest.mark.endurance)])
-def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path, forks):
+def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path, forks, forked):
     """The child is given another key, and the one that its parent computes: for that it waits."""
     with SQLiteBackend(tmp_path / "a.db") as backend:
         inside, go_on = threading.Semaphore(0), threading.Semaphore(0)
@@ -122,11 +121,9 @@ def test_a_child_forked_in_the_middle_of_a_computation_answers(tmp_path, forks):
             thread = threading.Thread(target=ask, args=(held,))
             thread.start()
             assert inside.acquire(timeout=60)
-            child = os.fork()
-            if child == 0:
-                expected = ["other", held]
-                os._exit(0 if [ask(text) for text in expected] == expected else 1)
+            expected = ["other", held]
+            answered = forked(lambda asked=expected: [ask(text) for text in asked] == asked)
             go_on.release()
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert answered()
             thread.join()
             assert ask(held) == held

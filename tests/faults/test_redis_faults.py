@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -306,21 +304,19 @@ def test_who_finds_a_damaged_entry_has_the_lease(
     assert second.held is not None
 
 
-@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_children_forked_under_load_have_connections_of_their_own(backend: RedisBackend) -> None:
+def test_children_forked_under_load_have_connections_of_their_own(
+    backend: RedisBackend, forked: Any
+) -> None:
     backend.put(KEY, an_entry())
     with Load(backend) as load:
         load.wait_for_all(load.good)
         for _ in range(20):
-            assert forked(lambda: backend.get(KEY) == an_entry()) == 0
+            assert forked(lambda: backend.get(KEY) == an_entry())()
         assert sum(load.failed) == 0
 
 
-@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 async def test_a_child_forked_from_a_loop_leaves_the_parents_connections_alone(
-    backend: RedisBackend,
+    backend: RedisBackend, forked: Any
 ) -> None:
     async def use() -> bool:
         await backend.aput(OTHER, an_entry(b"child"))
@@ -328,20 +324,7 @@ async def test_a_child_forked_from_a_loop_leaves_the_parents_connections_alone(
 
     await backend.aput(KEY, an_entry())
     with backend.wire.clients.lock, backend.wire.breaker.lock:  # type: ignore[attr-defined]
-        assert forked(lambda: asyncio.run(use())) == 0
+        assert forked(lambda: asyncio.run(use()))()
     found = await asyncio.gather(*(backend.aget(KEY) for _ in range(20)))
     assert set(map(type, found)) == {Entry}
     await backend.aclose()
-
-
-def forked(work: Callable[[], bool]) -> int:
-    """The exit status of a child that does the work: 0 where it is true, by signal if it hangs."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(HANG)
-        done = False
-        try:
-            done = work()
-        finally:
-            os._exit(0 if done else 1)
-    return os.waitpid(child, 0)[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -266,18 +265,19 @@ def test_a_backend_that_keeps_no_ledger_is_told_apart(tmp_path: Path) -> None:
     assert not ledger.book_of(NullBackend()).kept
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_counts_its_own_calls_only(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_forked_child_counts_its_own_calls_only(
+    tmp_path: Path, clock: ManualClock, forked: Any
+) -> None:
     with SQLiteBackend(tmp_path / "a.db") as backend:
         tally = tally_at(backend, clock)
         tally.count_hit(ENTRY, clock.time())
-        child = os.fork()
-        if child == 0:
+
+        def count_two() -> bool:
             tally.count_hit(ENTRY, clock.time())
             tally.count_hit(ENTRY, clock.time())
             ledger.flush()
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
+            return True
+
+        assert forked(count_two)()
         assert [sums.calls for sums in backend.counts().values()] == [2]
         assert [sums.calls for sums in ledger.book_of(backend).counts().values()] == [3]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
@@ -193,9 +193,7 @@ def test_it_is_collected_when_dropped() -> None:
     assert gone() is None
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_forked_while_another_thread_writes_goes_on_with_a_copy() -> None:
+def test_a_child_forked_while_another_thread_writes_goes_on_with_a_copy(forked: Any) -> None:
     lru, held, over = LRUBackend(max_entries=2), threading.Event(), threading.Event()
     lru.put("a", entry(b"1"))
 
@@ -208,12 +206,13 @@ def test_a_child_forked_while_another_thread_writes_goes_on_with_a_copy() -> Non
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    pid = os.fork()
-    if pid == 0:
+
+    def go_on() -> bool:
         lru.put("b", entry(b"22"))
-        found = lru.get("a"), lru.get("b"), lru.size()
-        os._exit(0 if found == (entry(b"1"), entry(b"22"), 5) else 1)
+        return (lru.get("a"), lru.get("b"), lru.size()) == (entry(b"1"), entry(b"22"), 5)
+
+    went_on = forked(go_on)
     over.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert went_on()
     assert lru.get("b") is Nothing.ABSENT

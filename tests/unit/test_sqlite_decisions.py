@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,12 +55,9 @@ def test_a_process_that_ended_is_dead_and_one_elsewhere_is_not_known_to_be() -> 
     assert not is_dead(replace(this_process(), pid=1, started="")), "another user's, perhaps"
 
 
-def test_a_forked_child_is_another_process() -> None:
+def test_a_forked_child_is_another_process(forked: Any) -> None:
     parent = this_process()
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if this_process() != parent else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert forked(lambda: this_process() != parent)()
 
 
 BOUNDS = Bounds(10_000_000, entries=100)

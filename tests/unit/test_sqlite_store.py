@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -353,44 +353,37 @@ def test_a_read_leaves_no_transaction_open(backend: SQLiteBackend, clock: Manual
 # Processes
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_begins_anew_and_leaves_the_parents_handles_alone(
-    backend: SQLiteBackend, clock: ManualClock
+    backend: SQLiteBackend, clock: ManualClock, forked: Any
 ) -> None:
     backend.put(key_of(1), entry_at(clock))
     backend.get(key_of(1))
     inherited = backend.sessions.here.connection
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            forgotten = backend.sessions.here.connection is None and not backend.steps.usage.uses
-            backend.put(key_of(2), entry_at(clock))
-            own = backend.sessions.here.connection
-            status = 0 if forgotten and own is not None and own is not inherited else 2
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
+
+    def begin_anew() -> bool:
+        forgotten = backend.sessions.here.connection is None and not backend.steps.usage.uses
+        backend.put(key_of(2), entry_at(clock))
+        own = backend.sessions.here.connection
+        return forgotten and own is not None and own is not inherited
+
+    assert forked(begin_anew)()
     assert isinstance(backend.get(key_of(2)), Entry)
     assert backend.sessions.here.connection is inherited
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_may_end_as_python_ends(path: Path, clock: ManualClock) -> None:
+def test_a_forked_child_may_end_as_python_ends(path: Path, clock: ManualClock, forked: Any) -> None:
     """Not only by `os._exit`: the end of the interpreter must not close what it inherited."""
     backend = SQLiteBackend(path, clock=clock)
     backend.put(key_of(1), entry_at(clock))
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            backend.close()
-            del backend
-            gc.collect()
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
+
+    def end() -> bool:
+        nonlocal backend
+        backend.close()
+        del backend
+        gc.collect()
+        return True
+
+    assert forked(end)()
     assert path.with_name("answers.db-wal").exists()
     backend.put(key_of(2), entry_at(clock))
     backend.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -352,9 +352,9 @@ def test_tiers_nest(tier: TieredBackend, elsewhere: TieredBackend, clock: Manual
     assert outer.get("a") is Nothing.ABSENT
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_forked_while_another_thread_writes_goes_on(tier: TieredBackend) -> None:
+def test_a_child_forked_while_another_thread_writes_goes_on(
+    tier: TieredBackend, forked: Any
+) -> None:
     tier.put("a", entry())
     held, over = threading.Event(), threading.Event()
 
@@ -366,13 +366,15 @@ def test_a_child_forked_while_another_thread_writes_goes_on(tier: TieredBackend)
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    pid = os.fork()
-    if pid == 0:
+
+    def go_on() -> bool:
         tier.put("b", entry(b"2"))
-        os._exit(0 if (tier.get("a"), tier.get("b")) == (entry(), entry(b"2")) else 1)
+        return (tier.get("a"), tier.get("b")) == (entry(), entry(b"2"))
+
+    went_on = forked(go_on)
     over.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert went_on()
 
 
 @pytest.mark.parametrize("sides", [(LRUBackend(), "sqlite:///x.db"), (1, LRUBackend())])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -316,18 +316,12 @@ def test_every_public_name_is_there(name: str) -> None:
         module.nothing_of_that_name  # noqa: B018 - asking is the test
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_goes_on_with_the_shared_backends(tmp_path: Path) -> None:
+def test_a_forked_child_goes_on_with_the_shared_backends(tmp_path: Path, forked: Any) -> None:
     url = f"memory+sqlite:///{tmp_path}/a.db"
     backend = shared_backend(url)
     backend.put("0" * 64, ENTRY)
     with shared.lock:
-        pid = os.fork()
-        if pid == 0:
-            same = shared_backend(url) is backend
-            os._exit(0 if same and backend.get("0" * 64) == ENTRY else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert forked(lambda: shared_backend(url) is backend and backend.get("0" * 64) == ENTRY)()
     close_shared()
 
 
