@@ -5,7 +5,8 @@ up on a class stays as it is, a method takes its object away, and a staticmethod
 overloads without looking at the type of `self`, so it misreads a method called through its class
 and a staticmethod called through an object; pyright reads all of them.
 
-At run time all of them are `wrappers.CachedCallable`; these classes are never instantiated.
+At run time they are `wrappers.CachedCallable`, and `wrappers.BoundCachedFunction` where they are
+bound; these classes are never instantiated.
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ class Subject:
         layer: Its settings, as `settings.layer` checked them.
         keys: Makes the keys of its calls.
         kind: What calling it gives.
+        mark: As of the kind; another one where it is known that it returns a stream.
         takes_instance: Whether the object or class that it is bound to is its first argument.
     """
 
@@ -111,6 +112,7 @@ class Subject:
         self.takes_instance: bool = not isinstance(wrapped, staticmethod | BuiltinFunctionType)
         function = wrapped.__func__ if isinstance(wrapped, UNBOUND) else wrapped
         self.kind: Kind = kind_of(function)
+        self.mark: bytes = self.kind.mark
         self.keys: FunctionKeys = FunctionKeys(function, **keying)
         self.tally: Tally = Tally()
         self.seen: SeenTypes = SeenTypes()
@@ -219,7 +221,7 @@ class Variant:
             call.run,
             lambda: kept_parts(plan, bound),
             bound.former,
-            subject.kind.mark,
+            subject.mark,
             plan.settings.backend_timeout,
             plan.settings.clock.monotonic() if listened() else None,
         )

@@ -12,7 +12,7 @@ from typing import Any
 from llmcache.backends.base import Entry
 from llmcache.codecs import Unstorable, Usage, join, reason_not_to_keep, usage_of
 from llmcache.durations import parse_duration
-from llmcache.engine.forms import RETURNING_STREAM
+from llmcache.engine.forms import AWAITABLE, RETURNING_STREAM
 from llmcache.engine.question import Answer, KeptParts, Question, Turn
 from llmcache.errors import UncacheableResultWarning
 from llmcache.flight.items import Items
@@ -133,7 +133,9 @@ def prepared(
         return None, own
     try:
         dumped = question.codec.dump(value)
-        data = question.mark + dumped.data
+        data = dumped.data
+        if question.mark == AWAITABLE:
+            data = AWAITABLE + data
         framed = question.plan.framing.pack(data, question.associated)
     except Unstorable as error:
         question.plan.tally.warn_unstored(question.plan.scope.function, str(error))

@@ -11,7 +11,7 @@ from llmcache.engine.keeping import forget_usage
 from llmcache.errors import ConfigurationError, UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.prompt import refuse_iterators
-from llmcache.integrations.request import asked_type, described
+from llmcache.integrations.request import STREAM, asked_type, described, streamed
 from llmcache.spellings import hint_at
 
 __all__ = ["AsyncCachedCreate", "CachedCreate"]
@@ -118,15 +118,17 @@ class CachedCreate:
         check_sample(request.get("cache_sample"))
         settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
         model, form = asked_type(request.get("response_model"))
+        stream = streamed(request, form, awaited=self.awaited)
         parts, parameters = described(
             self.client,
             self.create,
             request,
             form=form,
-            awaited=self.awaited,
+            stream=stream,
             ignored=self.ignored,
         )
-        return self.functions.of(model, settings), parts, parameters
+        function = self.functions.of(model, settings, stream=stream == STREAM)
+        return function, parts, parameters
 
     def presented(self, value: Any) -> Any:
         """What Instructor returns: parallel tools come one by one."""

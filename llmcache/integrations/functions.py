@@ -14,6 +14,7 @@ from typing import Any
 
 from llmcache.decorator.cached import decorate
 from llmcache.decorator.wrappers import CachedCallable
+from llmcache.engine.forms import ASYNC_STREAM, STREAM
 from llmcache.integrations.spending import Meter
 from llmcache.keys.options import checked_key
 from llmcache.tally import Tally
@@ -103,25 +104,29 @@ class Functions:
         self.made: dict[Any, CachedCallable] = {}
         self.any: CachedCallable = self.decorated(Any)
 
-    def of(self, response_model: Any, settings: Mapping[str, Any]) -> CachedCallable:
+    def of(
+        self, response_model: Any, settings: Mapping[str, Any], *, stream: bool = False
+    ) -> CachedCallable:
         """The function for a type, under the settings of one call; the last 256 are kept."""
-        if response_model is None and not settings:
+        if response_model is None and not settings and not stream:
             return self.any
         try:
-            place = place_of(response_model, settings)
+            place = place_of(response_model, settings), stream
             known = self.made.get(place)
         except TypeError:  # a type or a setting that cannot be hashed
-            plain = self.decorated(response_model)
+            plain = self.decorated(response_model, stream=stream)
             return plain.cache_with(**settings) if settings else plain
         if known is None:
-            known = self.keep(place, self.new(response_model, settings))
+            known = self.keep(place, self.new(response_model, settings, stream=stream))
         return known
 
-    def new(self, response_model: Any, settings: Mapping[str, Any]) -> CachedCallable:
+    def new(
+        self, response_model: Any, settings: Mapping[str, Any], *, stream: bool
+    ) -> CachedCallable:
         """As `of`, where there is none yet."""
         if settings:
-            return self.of(response_model, {}).cache_with(**settings)
-        return self.decorated(response_model)
+            return self.of(response_model, {}, stream=stream).cache_with(**settings)
+        return self.decorated(response_model, stream=stream)
 
     def keep(self, place: Any, function: CachedCallable) -> CachedCallable:
         """Remember a function; the older half goes when there are too many."""
@@ -131,11 +136,17 @@ class Functions:
                     del self.made[old]
             return self.made.setdefault(place, function)
 
-    def decorated(self, response_model: Any) -> CachedCallable:
-        """A function for one type, counted with all others."""
+    def decorated(self, response_model: Any, *, stream: bool = False) -> CachedCallable:
+        """A function for one type, counted with all others.
+
+        That of a stream is told the colour of its own, so that it can replay one of the other.
+        """
         declared = Any if response_model is None else response_model
         made = decorate(self.function, {**self.options, "response_model": declared})
-        made._self_variant.subject.tally = self.tally  # noqa: SLF001 - so wrapt names a wrapper's own
+        subject = made._self_variant.subject  # noqa: SLF001 - so wrapt names a wrapper's own
+        subject.tally = self.tally
+        if stream:
+            subject.mark = ASYNC_STREAM if subject.kind.awaited else STREAM
         return made
 
 

@@ -18,12 +18,13 @@ from llmcache.keys.clients import (
     plain_url,
 )
 
-__all__ = ["OF_THEIR_OWN", "asked_type", "described", "model_of"]
+__all__ = ["OF_THEIR_OWN", "STREAM", "asked_type", "described", "model_of", "streamed"]
 
 OF_THEIR_OWN = frozenset({"model", "messages", "response_model", "context", "strict", "stream"})
 """What of a request is a part of its own."""
 
 LEFT_OUT = OF_THEIR_OWN.union(PASSED_BY, HEADER_SOURCES)
+PARTIAL, STREAM = "partial", "stream"
 SDKS = frozenset({"openai", "anthropic", "litellm"})
 ADDED = frozenset({"extra_body", "extra_query"})
 """What is added to a request: where it is empty, the request is the plain one."""
@@ -37,7 +38,7 @@ def described(  # noqa: PLR0913 - they are what there is to a request
     request: dict[str, Any],
     *,
     form: str = "",
-    awaited: bool = False,
+    stream: str = "",
     ignored: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What `functions.answer` takes of a request, by position and by name; all of it is key.
@@ -49,7 +50,7 @@ def described(  # noqa: PLR0913 - they are what there is to a request
         create: Its own `create_fn`.
         request: The keyword arguments for that.
         form: Which form of the response model is asked for, as `asked_type` says.
-        awaited: Whether its streams are async ones, which are kept apart from the others.
+        stream: Whether it comes bit by bit, as `streamed` says.
         ignored: Names among those that do not count.
     """
     whole = request
@@ -68,14 +69,11 @@ def described(  # noqa: PLR0913 - they are what there is to a request
         request.get("model") or model_of(client, create),
         messages if are_texts(messages) else in_order(messages),
         form,
-        "sync" if request.get("stream", False) else "",
+        stream,
         request.get("strict", True),
         context,
     )
-    parameters = parameters_of(request)
-    if awaited and request.get("stream", False):
-        parameters["async stream"] = True
-    return parts, parameters
+    return parts, parameters_of(request)
 
 
 def text_of(value: Any) -> str:
@@ -112,8 +110,15 @@ def asked_type(response_model: Any) -> tuple[Any, str]:
     if isinstance(response_model, type):
         original = vars(response_model).get("_original_model")
         if original is not None:
-            return original, "partial"
+            return original, PARTIAL
     return response_model, ""
+
+
+def streamed(request: Mapping[str, Any], form: str, *, awaited: bool) -> str:
+    """Whether the answer is a stream; Instructor reads one of partial answers whole if it can."""
+    if not request.get("stream"):
+        return ""
+    return STREAM if awaited or form != PARTIAL else "read"
 
 
 def parameters_of(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import instructor
 import pytest
 import tenacity
 from instructor.cache import AutoCache
+from instructor.v2.dsl import ListResponse
 from pydantic import BaseModel, field_validator
 
 from llmcache import (
@@ -147,17 +148,50 @@ async def test_an_option_that_is_nearly_one_names_the_one(client: Any) -> None:
         await settled(client.create(response_model=User, cache_tll="1h", **ASKED))
 
 
-async def test_streams_of_an_async_client_are_kept_apart_and_explained_so(
-    provider: LoopbackProvider,
+@pytest.mark.parametrize("first", ["sync", "async"])
+async def test_sync_and_async_clients_share_streams(
+    provider: LoopbackProvider, backend: Any, first: str
 ) -> None:
-    backend = LRUBackend()
     sync, other = (
         cached_client(provider.instructor(asynchronous=colour), backend=backend)
         for colour in (False, True)
     )
-    await settled(sync.create_iterable(response_model=User, **ASKED))
-    asked = {"response_model": Iterable[User], "stream": True, **ASKED}
-    assert (await other.cache_explain(**asked)).differences == ("argument async stream is new",)
+    order = (sync, other) if first == "sync" else (other, sync)
+    one, two = [
+        await settled(client.create_iterable(response_model=User, **ASKED)) for client in order
+    ]
+    assert one == two != []
+    assert provider.count == 1
+
+
+async def test_partial_answers_which_instructor_reads_whole_are_apart_from_async_ones(
+    provider: LoopbackProvider, backend: Any
+) -> None:
+    sync, other = (
+        cached_client(provider.instructor(asynchronous=colour), backend=backend)
+        for colour in (False, True)
+    )
+    read = sync.create(response_model=instructor.Partial[User], stream=True, **ASKED)
+    assert read == sync.create(response_model=instructor.Partial[User], stream=True, **ASKED)
+    assert type(read) is ListResponse
+    asked = {"response_model": instructor.Partial[User], "stream": True, **ASKED}
+    assert (await other.cache_explain(**asked)).differences == ("argument stream differs",)
+    assert await settled(other.create_partial(response_model=User, **ASKED)) == read
+    assert provider.count == 2
+
+
+async def test_a_stream_that_runs_in_the_other_colour_holds_nobody_up(
+    provider: LoopbackProvider, backend: Any
+) -> None:
+    sync, other = (
+        cached_client(provider.instructor(asynchronous=colour), backend=backend)
+        for colour in (False, True)
+    )
+    running = sync.create_iterable(response_model=User, **ASKED)
+    begun = next(running)
+    whole = await settled(other.create_iterable(response_model=User, **ASKED))
+    assert [begun, *running] == whole
+    assert provider.count == 2
 
 
 async def test_defaults_that_the_client_was_made_with_count(
