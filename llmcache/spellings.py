@@ -19,7 +19,7 @@ from typing import Any
 from llmcache.durations import Duration, parse_duration, parse_size
 from llmcache.errors import ConfigurationError
 
-__all__ = ["SPELLINGS", "Mode", "TimeToLive", "hint_at", "read_ttl"]
+__all__ = ["SPELLINGS", "Mode", "TimeToLive", "hint_at", "read_ttl", "refused"]
 
 TimeToLive = float | Callable[[Any], Duration | None] | None
 KEY_BYTES = 32

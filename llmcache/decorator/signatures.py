@@ -43,8 +43,10 @@ class Missing(enum.Enum):
 
     MISSING = "missing"
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "llmcache.MISSING"
+
+    __repr__ = __str__
 
 
 MISSING: Final = Missing.MISSING

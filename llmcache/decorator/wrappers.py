@@ -18,6 +18,7 @@ from llmcache.decorator.subject import Variant
 from llmcache.errors import ConfigurationError
 from llmcache.keys.key import CacheKey
 from llmcache.settings import Mode, layer
+from llmcache.spellings import refused
 from llmcache.tally import CacheInfo
 
 __all__ = ["CachedCallable"]
@@ -164,12 +165,7 @@ class CachedCallable(CacheHandle, Wrapper):
                 allowed="ttl, mode, namespace, sample",
             )
         if not isinstance(sample, int | str | EllipsisType | None) or isinstance(sample, bool):
-            raise ConfigurationError(
-                f"sample={sample!r} cannot be used. Allowed: a number, text, or None.",
-                name="sample",
-                value=repr(sample),
-                allowed="a number, text, or None",
-            )
+            raise refused("sample", sample, "a number, text, or None")
         variant = self._self_variant
         kept = variant.sample if isinstance(sample, EllipsisType) else sample
         return CachedCallable(self.__wrapped__, variant.over(layer(settings), kept))

@@ -14,7 +14,7 @@ from llmcache.errors import ConfigurationWarning
 from llmcache.integrations.create import AsyncCachedCreate, CachedCreate
 from llmcache.integrations.request import OF_THEIR_OWN, model_of
 from llmcache.keys.clients import PASSED_BY
-from llmcache.spellings import hint_at
+from llmcache.spellings import hint_at, refused
 
 if TYPE_CHECKING:
     from instructor import Instructor
@@ -75,7 +75,7 @@ def cached_client(
 
     Each call takes `cache_ttl`, `cache_mode`, `cache_namespace` and `cache_sample` besides, which
     do not reach the provider. The handle of a cached function is on the client and its methods
-    take what `create` takes: `client.cache_explain(...)`, `cache_peek`, `cache_refresh`,
+    take what `create` takes, by name: `client.cache_explain(...)`, `cache_peek`, `cache_refresh`,
     `cache_invalidate`, `cache_key`; `client.cache_clear()`, `client.cache_info()`.
 
     On a hit nothing is sent, so no hook of Instructor fires; hits are told by `llmcache.on_event`.
@@ -105,6 +105,8 @@ def cached_client(
     provider = getattr(client.provider, "value", client.provider)
     chosen: dict[str, Any] = {"name": f"instructor.{provider}", "version": 1, **options}
     kind = AsyncCachedCreate if is_async(client, made) else CachedCreate
+    if not isinstance(ignore, Iterable):
+        raise refused("ignore", ignore, "names of keyword arguments")
     names = frozenset([ignore] if isinstance(ignore, str) else ignore)
     warn_of_unknown(names, made)
     # Not copy.copy: an Instructor without attributes cannot even be asked for one.

@@ -12,7 +12,7 @@ from llmcache.errors import ConfigurationError, UncacheableArgumentError
 from llmcache.integrations.functions import Functions, aanswer, answer
 from llmcache.integrations.prompt import refuse_iterators
 from llmcache.integrations.request import STREAM, asked_type, described, streamed
-from llmcache.spellings import hint_at
+from llmcache.spellings import SPELLINGS, hint_at, refused
 
 __all__ = ["AsyncCachedCreate", "CachedCreate"]
 
@@ -36,20 +36,14 @@ def as_of_the_call(error: UncacheableArgumentError) -> UncacheableArgumentError:
     return UncacheableArgumentError(text, parameter=found[1], path=path, type_name=error.type_name)
 
 
-def check_sample(sample: object) -> None:
-    """Refuse a `cache_sample` that numbers no answer.
+def read_sample(value: object, name: str) -> int | None:
+    """None and whole numbers from 0 on."""
+    if value is None or (type(value) is int and value >= 0):
+        return value
+    raise refused(name, value, "a whole number from 0 on, or None")
 
-    Raises:
-        ConfigurationError: For anything but None and a whole number from 0 on.
-    """
-    if sample is None or (type(sample) is int and sample >= 0):
-        return
-    raise ConfigurationError(
-        f"cache_sample={sample!r} cannot be used. Allowed: a whole number from 0 on, or None.",
-        name="cache_sample",
-        value=repr(sample),
-        allowed="a whole number from 0 on, or None",
-    )
+
+READERS = {**SPELLINGS, "sample": read_sample}
 
 
 def check_names(request: Mapping[str, Any]) -> None:
@@ -110,13 +104,16 @@ class CachedCreate:
         """The cached function for a call, and what it takes; `request` loses what is ours.
 
         Raises:
-            ConfigurationError: For a bad `cache_ttl`, `cache_mode` or `cache_sample`, or a name
-                that is nearly one of these.
+            ConfigurationError: For a bad `cache_ttl`, `cache_mode`, `cache_namespace` or
+                `cache_sample`, or a name that is nearly one of these.
         """
         request.pop("cache", None)
         check_names(request)
-        check_sample(request.get("cache_sample"))
-        settings = {ours: request.pop(name) for name, ours in PER_CALL.items() if name in request}
+        settings = {
+            ours: READERS[ours](request.pop(name), name)
+            for name, ours in PER_CALL.items()
+            if name in request
+        }
         model, form = asked_type(request.get("response_model"))
         stream = streamed(request, form, awaited=self.awaited)
         parts, parameters = described(

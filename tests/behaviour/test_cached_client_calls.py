@@ -143,6 +143,17 @@ async def test_a_sample_is_a_whole_number(client: Any, sample: Any) -> None:
         await settled(client.create(response_model=User, cache_sample=sample, **ASKED))
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("cache_ttl", "soon"), ("cache_mode", None), ("cache_namespace", 3)]
+)
+async def test_a_bad_value_of_a_call_is_told_by_the_name_that_was_used(
+    client: Any, option: str, value: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{option}={value!r}") as refused:
+        await settled(client.create(response_model=User, **{option: value}, **ASKED))
+    assert refused.value.name == option
+
+
 async def test_an_option_that_is_nearly_one_names_the_one(client: Any) -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'cache_ttl'"):
         await settled(client.create(response_model=User, cache_tll="1h", **ASKED))
@@ -272,6 +283,11 @@ async def test_clients_of_one_store_share_answers_and_clearing(
         await settled(client.create(response_model=Adult, **ASKED))
     assert provider.count == 2
     assert await settled(one.cache_clear()) == 2  # type: ignore[attr-defined] # on the copy alone
+
+
+def test_names_to_ignore_that_are_none_are_refused_at_once(made: Any) -> None:
+    with pytest.raises(ConfigurationError, match="ignore=3"):
+        cached_client(made, ignore=3)  # type: ignore[arg-type] # the mistake under test
 
 
 def test_an_option_that_does_not_exist_is_refused_at_once(made: Any) -> None:
