@@ -7,6 +7,7 @@ to renew.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -16,7 +17,7 @@ import weakref
 from collections.abc import Hashable
 from typing import cast
 
-from llmcache.backends.base import Leasing
+from llmcache.backends.base import Backend, Leasing, Ledgers, able
 from llmcache.flight.flight import running_loop
 
 __all__ = ["LIFE", "POLL_FIRST", "Lease", "Renewals", "new_token", "next_pause", "renewals"]
@@ -76,6 +77,7 @@ class Renewals:
     """The leases that this process holds at the moment."""
 
     def __init__(self) -> None:
+        self.heeded: weakref.WeakSet[Leasing] = weakref.WeakSet()
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -85,15 +87,17 @@ class Renewals:
         self.changed: threading.Condition = threading.Condition(self.lock)
         # Weak, so that none is renewed for ever should an interrupt come in the middle of `end`.
         self.kept: weakref.WeakSet[Lease] = weakref.WeakSet()
-        self.orphans: dict[Hashable, Lease] = {}
+        # Tokens by seat, and not the leases: they would keep backends that are closed.
+        self.orphans: dict[Hashable, str] = {}
         self.left: list[Lease] = []
+        self.releasing: threading.Lock = threading.Lock()
         self.thread: threading.Thread | None = None
 
     def take(self, leasing: Leasing | None, key: str, seat: Hashable) -> Lease:
         """A lease to be claimed, under the token of one that could not be given back, if any."""
         with self.lock:
-            orphan = self.orphans.pop(seat, None)
-        return Lease(leasing, key, seat, orphan.token if orphan else new_token())
+            token = self.orphans.pop(seat, None)
+        return Lease(leasing, key, seat, token or new_token())
 
     def keep(self, lease: Lease) -> None:
         """Renew it until `end`."""
@@ -102,7 +106,7 @@ class Renewals:
             self.start()
 
     def end(self, lease: Lease) -> None:
-        """No more is computed: a lease that stands is given back by the thread.
+        """No more is computed: a lease that stands is given back by the thread, or by who closes.
 
         Where that fails too it is left for the next computation here, and ends by itself.
         """
@@ -111,11 +115,22 @@ class Renewals:
             if not lease.stands:
                 return
             self.left.append(lease)
-            self.orphans[lease.seat] = lease
+            self.orphans[lease.seat] = lease.token
             while len(self.orphans) > MOST_ORPHANS:
                 del self.orphans[next(iter(self.orphans))]
             self.start()
             self.changed.notify()
+        with contextlib.suppress(TypeError):  # of what takes no weak reference
+            self.heed(cast("Backend", lease.leasing))
+
+    def heed(self, backend: Backend) -> None:
+        """See that what is left of a backend's leases is given back before it closes."""
+        leasing, ledgers = able(backend, Leasing), able(backend, Ledgers)
+        if leasing is None or ledgers is None or leasing in self.heeded:
+            return
+        self.heeded.add(leasing)
+        closing = weakref.ref(leasing)
+        ledgers.before_close(lambda: self.release_left(closing()))
 
     def start(self) -> None:
         """Start the thread; where none is to be had the leases end, and the call goes on."""
@@ -139,12 +154,10 @@ class Renewals:
         with self.lock:
             if not self.left:
                 self.changed.wait(LIFE / 3)
-            left, self.left = self.left, []
-            if not self.kept and not left:
+            if not self.kept and not self.left:
                 self.thread = None
                 return False
-        for lease in left:
-            self.release(lease)
+        self.release_left()
         for lease in self.due():
             self.renew(lease)
         return True
@@ -154,10 +167,19 @@ class Renewals:
         with self.lock:
             return [lease for lease in self.kept if not lease.stranded]
 
+    def release_left(self, leasing: Leasing | None = None) -> None:
+        """Give back what is left, of one backend or of all; nobody is at it afterwards."""
+        with self.releasing:
+            with self.lock:
+                mine = [one for one in self.left if leasing is None or one.leasing is leasing]
+                self.left = [one for one in self.left if one not in mine]
+            for lease in mine:
+                self.release(lease)
+
     def release(self, lease: Lease) -> None:
         """Give one back, unless the next computation here goes by its token already."""
         with self.lock:
-            if self.orphans.get(lease.seat) is not lease:
+            if self.orphans.get(lease.seat) != lease.token:
                 return
             del self.orphans[lease.seat]
         try:
@@ -165,7 +187,7 @@ class Renewals:
         except Exception:
             logger.debug("A lease could not be given back", exc_info=True)
             with self.lock:
-                self.orphans.setdefault(lease.seat, lease)
+                self.orphans.setdefault(lease.seat, lease.token)
 
     def renew(self, lease: Lease) -> None:
         """Renew one; one that is lost costs at most a second call elsewhere."""

@@ -10,6 +10,7 @@ import pytest
 
 from llmcache.backends.base import Backend
 from llmcache.backends.redis.backend import RedisBackend
+from llmcache.backends.redis.steps import Command
 from llmcache.clock import Clock
 from llmcache.testing.contract import BackendContract
 from llmcache.testing.redis import RedisServer, running_cluster, server_or_skip
@@ -42,8 +43,9 @@ class RedisContract(BackendContract):
 
     def damage(self, backend: Backend, key: str) -> bool:
         assert isinstance(backend, RedisBackend)
-        server, name = backend.wire.clients.for_thread(), backend.names.value(key)
-        server.one(("SETRANGE", name, server.one(("STRLEN", name)) - 2, b"\x00"))
+        name = backend.names.value(key)
+        length = backend.wire.ask("test", Command(("STRLEN", name)))
+        backend.wire.ask("test", Command(("SETRANGE", name, length - 2, b"\x00")))
         return True
 
 

@@ -37,13 +37,11 @@ def test_options_of_ours_are_taken_out_and_the_others_reach_the_connection() -> 
     address = read_url("redis://h/0?prefix=app&timeout=250ms&max_connections=4&client_name=me")
     assert (address.prefix, address.timeout) == ("app", 0.25)
     assert (address.url, address.max_connections) == ("redis://h/0?client_name=me", 4)
-    assert address.lines(0.5).make().client_name == "me"
+    assert address.lines().make().client_name == "me"
 
 
-def test_a_connection_never_retries_and_never_waits_for_long() -> None:
-    line = read_url("redis://h/0").lines(0.25).make()
-    assert (line.socket_timeout, line.socket_connect_timeout) == (0.25, 0.25)
-    assert line.retry._retries == 0
+def test_a_connection_never_retries() -> None:
+    assert read_url("redis://h/0").lines().make().retry._retries == 0
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from llmcache.backends.address import masked, read_address, read_options, whole_number
+from llmcache.backends.redis.connections import limited, unlingering
 from llmcache.backends.redis.lines import AsyncLines, Callbacks, Lines
 from llmcache.durations import parse_duration
 from llmcache.errors import ConfigurationError
@@ -27,6 +28,9 @@ OPTIONS: dict[str, Callable[[str], object]] = {
     "max_connections": whole_number,
 }
 """What in a URL's query is ours; all else is for redis-py."""
+
+UNTIMED = {"socket_timeout": None, "socket_connect_timeout": None}
+"""What is asked of redis-py, as the time an exchange may take is seen to here."""
 
 
 class Client(Protocol):
@@ -63,36 +67,36 @@ class ServerAddress:
     timeout: float | None = None
     max_connections: int = MAX_CONNECTIONS
 
-    def lines(self, timeout: float) -> Lines:
+    def lines(self) -> Lines:
         """Connections for threads, none of them open yet.
 
         Raises:
             ConfigurationError: For options that a connection does not take.
         """
         redis = library()
-        options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        make = self.maker(redis.ConnectionPool, redis.retry.Retry, options)
-        return Lines(make, shapes(redis), self.max_connections, timeout)
+        make = self.maker(redis.ConnectionPool, redis.retry.Retry, limited)
+        return Lines(make, shapes(redis), self.max_connections)
 
     def async_lines(self) -> AsyncLines:
         """As `lines`, for the running event loop; the caller bounds what an exchange takes."""
         redis = library()
-        options = {"socket_timeout": None, "socket_connect_timeout": None}
-        make = self.maker(redis.asyncio.ConnectionPool, redis.asyncio.retry.Retry, options)
+        make = self.maker(redis.asyncio.ConnectionPool, redis.asyncio.retry.Retry, unlingering)
         return AsyncLines(make, shapes(redis), self.max_connections)
 
     def maker(
-        self, pool_type: Any, retry_type: Any, options: Mapping[str, float | None]
+        self, pool_type: Any, retry_type: Any, fitted: Callable[[Any], Any]
     ) -> Callable[[], Any]:
         """What makes a connection, once its options have proved to be ones that it takes.
 
-        RESP2 and no retry are asked for, whatever the defaults of the installed release are.
+        RESP2, no retry and no time-out but ours are asked for, whatever the defaults of the
+        installed release are.
         """
         redis = library()
         retry = retry_type(redis.backoff.NoBackoff(), 0)
         try:
-            pool = pool_type.from_url(self.url, **options, retry=retry, protocol=2)
-            make = partial(pool.connection_class, **pool.connection_kwargs)
+            pool = pool_type.from_url(self.url, retry=retry, protocol=2)
+            options = {**pool.connection_kwargs, **UNTIMED}
+            make = partial(fitted(pool.connection_class), **options)
             make()
         except ValueError:
             # The error, and what takes the place of host and port, may be pieces of a password.

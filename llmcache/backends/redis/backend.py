@@ -69,7 +69,7 @@ class RedisBackend(ServerLedger, BackendBase):
         if isinstance(url_or_client, str):
             address = read_url(url_or_client)
             prefix, timeout = address.prefix or prefix, address.timeout or timeout
-            own = OwnClients(address, timeout)
+            own = OwnClients(address)
             clients, shown, known = own, address.shown, own.lines.make()
         else:
             known, shown = url_or_client, where_is(url_or_client)
@@ -107,9 +107,11 @@ class RedisBackend(ServerLedger, BackendBase):
         return self.wire.run("delete", self.say.delete(key))
 
     def close(self) -> None:
-        """Close the connections that were opened here; a later use opens new ones."""
-        self.flush_counts()
-        self.wire.clients.close()
+        """Close the connections that were opened here; a later use opens one for each exchange."""
+        try:
+            self.flush_counts()
+        finally:
+            self.wire.clients.close()
 
     async def aget(self, key: str) -> Entry | Nothing:
         """As `get`, async."""
@@ -125,8 +127,10 @@ class RedisBackend(ServerLedger, BackendBase):
 
     async def aclose(self) -> None:
         """As `close`, async."""
-        await self.aflush_counts()
-        await self.wire.clients.aclose()
+        try:
+            await self.aflush_counts()
+        finally:
+            await self.wire.clients.aclose()
 
     # Epochs
 

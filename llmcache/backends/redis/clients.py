@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -53,11 +52,9 @@ class GivenClients(Clients):
 
     def __init__(self, client: Client | None, async_client: Client | None) -> None:
         self.client: GivenServer | None = None if client is None else GivenServer(client)
-        self.async_client: AsyncGivenServer | None = (
-            None if async_client is None else AsyncGivenServer(async_client)
-        )
+        self.async_client = async_client
         self.native: bool = async_client is not None
-        self.loop: weakref.ref[Loop] | None = None
+        self.server: AsyncGivenServer | None = None
 
     def for_thread(self) -> GivenServer:
         """As `Clients.for_thread`."""
@@ -73,15 +70,18 @@ class GivenClients(Clients):
 
     def loop_for_threads(self) -> Loop | None:
         """As `Clients.loop_for_threads`: a thread that renews leases has no loop of its own."""
-        loop = None if self.client is not None or self.loop is None else self.loop()
-        return loop if loop is not None and loop.is_running() and not runs_here(loop) else None
+        if self.client is not None or self.server is None:
+            return None
+        loop = self.server.alarms.loop
+        return loop if loop.is_running() and not runs_here(loop) else None
 
     async def for_loop(self) -> AsyncGivenServer:
         """As `Clients.for_loop`; a client belongs to the first loop that uses it."""
-        loop = asyncio.get_running_loop()
-        if self.loop is None or self.loop() is None:
-            self.loop = weakref.ref(loop)
-        if self.async_client is None or self.loop() is not loop:
+        if self.async_client is not None and (
+            self.server is None or self.server.alarms.loop.is_closed()
+        ):
+            self.server = AsyncGivenServer(self.async_client)
+        if self.server is None or self.server.alarms.loop is not asyncio.get_running_loop():
             raise ConfigurationError(
                 "The asyncio client of this RedisBackend belongs to another event loop: pass a "
                 "URL, and each loop gets a client of its own.",
@@ -89,7 +89,7 @@ class GivenClients(Clients):
                 value="an asyncio client",
                 allowed="a URL, which serves any number of loops",
             )
-        return self.async_client
+        return self.server
 
 
 def runs_here(loop: Loop) -> bool:
@@ -120,16 +120,16 @@ take it out of the poll set that both processes share."""
 class OwnClients(Clients):
     """Connections by a URL, opened when first needed."""
 
-    def __init__(self, address: ServerAddress, timeout: float) -> None:
+    def __init__(self, address: ServerAddress) -> None:
         self.address = address
-        self.timeout = timeout
-        self.begin()
+        self.begin(closed=False)
         forkable(self)
 
-    def begin(self) -> None:
+    def begin(self, *, closed: bool) -> None:
         """No connections yet."""
         self.lock: threading.Lock = threading.Lock()
-        self.lines: Lines = self.address.lines(self.timeout)
+        self.lines: Lines = self.address.lines()
+        self.lines.closed = closed
         self.by_loop: dict[Loop, Kept] = {}
 
     def for_thread(self) -> Lines:
@@ -159,6 +159,7 @@ class OwnClients(Clients):
         sockets can be closed without the user's help.
         """
         lines = self.address.async_lines()
+        lines.closed = self.lines.closed
         try:
             yield lines
         finally:
@@ -166,11 +167,10 @@ class OwnClients(Clients):
 
     def close(self) -> None:
         """As `Clients.close`; in loops that run it is done soon, in others when they end."""
+        self.lines.close()
         with self.lock:
-            ended, self.lines = self.lines, self.address.lines(self.timeout)
             running = [loop for loop in self.by_loop if loop.is_running()]
             ending = [(loop, self.by_loop.pop(loop)) for loop in running]
-        ended.close()
         for loop, kept in ending:
             asyncio.run_coroutine_threadsafe(end(kept), loop)
 
@@ -178,15 +178,15 @@ class OwnClients(Clients):
         """As `Clients.aclose`."""
         with self.lock:
             kept = self.by_loop.pop(asyncio.get_running_loop(), None)
+        self.close()
         if kept is not None:
             await end(kept)
-        self.close()
 
     def forked(self) -> None:
         """As `Forkable.forked`: the child opens its own."""
         inherited.append((self.lines, self.by_loop, set(held)))
         held.clear()
-        self.begin()
+        self.begin(closed=self.lines.closed)
 
 
 def hold(kept: Kept) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcache.backends.redis.address import Client, is_cluster
+from llmcache.backends.redis.alarms import Alarms
 from llmcache.backends.redis.steps import BATCH, Scan, Words
 
 __all__ = ["AsyncGivenServer", "GivenServer"]
@@ -14,31 +15,32 @@ AS_BYTES: dict[str, Any] = {"NEVER_DECODE": []}
 
 
 class GivenServer:
-    """A server, or a cluster, by the caller's sync client."""
+    """A server, or a cluster, by the caller's sync client, whose own time-outs hold."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def one(self, words: Words) -> Any:
+    def one(self, words: Words, due: float) -> Any:  # noqa: ARG002 - see the class
         """As `Lines.one`."""
         return self.client.execute_command(*words, **AS_BYTES)
 
-    def many(self, commands: list[Words], *, atomic: bool) -> list[Any]:
+    def many(self, commands: list[Words], due: float, *, atomic: bool) -> list[Any]:  # noqa: ARG002 - see the class
         """As `Lines.many`."""
         pipeline = filled(self.client, commands, atomic=atomic)
         replies: list[Any] = pipeline.execute(raise_on_error=atomic)
         return replies
 
-    def scan(self, step: Scan) -> tuple[Any, list[bytes]]:
+    def scan(self, step: Scan, due: float) -> tuple[Any, list[bytes]]:  # noqa: ARG002 - see the class
         """As `Lines.scan`."""
         return scanned(step, self.client.scan(**scan_arguments(self.client, step), **AS_BYTES))
 
 
 class AsyncGivenServer:
-    """As `GivenServer`, by an asyncio client."""
+    """As `GivenServer`, by an asyncio client, for the running event loop."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.alarms: Alarms = Alarms()
 
     async def one(self, words: Words) -> Any:
         """As `GivenServer.one`, async."""

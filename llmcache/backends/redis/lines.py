@@ -8,13 +8,16 @@ within the same exchange.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from llmcache.backends.redis.alarms import Alarms
 from llmcache.backends.redis.failures import is_cut, is_reply
 from llmcache.backends.redis.steps import BATCH, Scan, Words
+from llmcache.clock import SYSTEM
 
 __all__ = ["AsyncLines", "Callbacks", "Lines"]
 
@@ -25,27 +28,31 @@ BEGIN, COMMIT = ("MULTI",), ("EXEC",)
 class Lines:
     """The connections of all threads; each carries one exchange at a time.
 
+    Closed, they still serve, each connection for one exchange: what a thread that outlives the
+    backend has to say gets through, and leaves nothing open.
+
     Args:
-        make: Makes a connection of redis-py, not yet open.
+        make: Makes a connection of redis-py, not yet open, with a `Limit`.
         callbacks: What redis-py makes of the replies to some commands.
         most: How many there may be.
-        patience: Seconds to wait for one of them.
     """
 
-    def __init__(
-        self, make: Callable[[], Any], callbacks: Callbacks, most: int, patience: float
-    ) -> None:
+    def __init__(self, make: Callable[[], Any], callbacks: Callbacks, most: int) -> None:
         self.make = make
         self.callbacks = callbacks
-        self.patience = patience
         self.idle: SimpleQueue[Any] = SimpleQueue()
         self.lock: threading.Lock = threading.Lock()
         self.unopened: int = most
         self.closed: bool = False
 
-    def one(self, words: Words) -> Any:
-        """The reply to one command, raised where it is an error."""
-        line, whole = self.take(), False
+    def one(self, words: Words, due: float) -> Any:
+        """The reply to one command, raised where it is an error.
+
+        Args:
+            words: The command.
+            due: When to give up, by the monotonic clock.
+        """
+        line, whole = self.take(due), False
         try:
             reply = said(line, words)
             whole = True
@@ -57,10 +64,10 @@ class Lines:
         shaped = self.callbacks.get(words[0])
         return reply if shaped is None else shaped(reply)
 
-    def many(self, commands: list[Words], *, atomic: bool) -> list[Any]:
+    def many(self, commands: list[Words], due: float, *, atomic: bool) -> list[Any]:
         """The replies to commands that are sent together, an error as a reply."""
         sent = [BEGIN, *commands, COMMIT] if atomic else commands
-        line, whole = self.take(), False
+        line, whole = self.take(due), False
         try:
             replies = all_said(line, sent)
             whole = True
@@ -68,55 +75,64 @@ class Lines:
             self.give(line, whole=whole)
         return committed(replies) if atomic else replies
 
-    def scan(self, step: Scan) -> tuple[Any, list[bytes]]:
+    def scan(self, step: Scan, due: float) -> tuple[Any, list[bytes]]:
         """One step over the keys."""
-        position, keys = self.one(scanning(step))
+        position, keys = self.one(scanning(step), due)
         return position or None, keys
 
-    def take(self) -> Any:
-        """A connection that nobody else uses.
+    def take(self, due: float) -> Any:
+        """A connection that nobody else uses, held to that moment.
 
         Raises:
             TimeoutError: All are in use, for too long.
         """
         try:
-            return self.idle.get_nowait()
+            line = self.idle.get_nowait()
         except Empty:
-            with self.lock:
-                if self.unopened:
-                    self.unopened -= 1
-                    return self.make()
+            line = self.another(due)
+        line.limit.due = due
+        return line
+
+    def another(self, due: float) -> Any:
+        """A new connection, or the next that is given back."""
+        with self.lock:
+            if self.unopened:
+                self.unopened -= 1
+                return self.make()
         try:
-            return self.idle.get(timeout=self.patience)
+            return self.idle.get(timeout=max(0.0, due - SYSTEM.monotonic()))
         except Empty:
             raise TimeoutError("all connections are in use") from None
 
     def give(self, line: Any, *, whole: bool) -> None:
         """Take a connection back; one in the middle of an exchange opens anew when next used."""
-        if not whole:
+        if self.closed or not whole:
             line.disconnect()
         self.idle.put(line)
-        if self.closed:
+        if self.closed:  # meanwhile, perhaps
             self.close()
 
     def close(self) -> None:
-        """Close what nobody uses now, and the others as soon as they are given back."""
+        """Close what nobody uses now, and from now on each as soon as it is given back."""
         self.closed = True
-        while True:
-            try:
-                self.idle.get_nowait().disconnect()
-            except Empty:
-                return
+        unused = []
+        with contextlib.suppress(Empty):
+            while True:
+                unused.append(self.idle.get_nowait())
+        for line in unused:
+            line.disconnect()
+            self.idle.put(line)
 
 
 class AsyncLines:
-    """As `Lines`, of one event loop."""
+    """As `Lines`, of the running event loop; who asks gives up, see `Alarms`."""
 
     def __init__(self, make: Callable[[], Any], callbacks: Callbacks, most: int) -> None:
         self.make = make
         self.callbacks = callbacks
         self.idle: list[Any] = []
         self.opened: list[Any] = []
+        self.alarms: Alarms = Alarms()
         self.free: asyncio.Semaphore = asyncio.Semaphore(most)
         self.closed: bool = False
 
@@ -163,13 +179,16 @@ class AsyncLines:
     async def give(self, line: Any, *, whole: bool) -> None:
         """As `Lines.give`, async; cancelled or not, the connection is there again."""
         try:
-            if self.closed or not whole:
-                await line.disconnect(nowait=True)
+            if not whole or self.closed:
+                await line.disconnect()
         finally:
             self.idle.append(line)
 
     async def close(self) -> None:
-        """As `Lines.close`, async, but at once, as the event loop may be about to end."""
+        """As `Lines.close`, but also what is in use, as the event loop may be about to end.
+
+        Nothing is waited for, so that no cancellation can come in between.
+        """
         self.closed = True
         for line in self.opened:
             await line.disconnect()
@@ -183,6 +202,7 @@ def said(line: Any, words: Words) -> Any:
     except Exception as error:
         if not is_cut(error):
             raise
+    line.limit.left()
     line.send_command(*words)
     return line.read_response()
 
@@ -208,6 +228,7 @@ def all_said(line: Any, commands: list[Words]) -> list[Any]:
     except Exception as error:
         if not is_cut(error):
             raise
+    line.limit.left()
     line.send_packed_command(packed)
     return [reply_of(line) for _ in commands]
 

@@ -9,11 +9,14 @@ costs little and it may serve reads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from llmcache.backends.base import in_words
 from llmcache.backends.patience import remaining
+from llmcache.backends.redis.alarms import BUSY_LOOP
 from llmcache.backends.redis.breaker import Breaker
 from llmcache.backends.redis.clients import Clients
 from llmcache.backends.redis.failures import is_foreign, is_reply, is_unknown_script
@@ -21,14 +24,12 @@ from llmcache.backends.redis.given import AsyncGivenServer, GivenServer
 from llmcache.backends.redis.lines import AsyncLines, Lines
 from llmcache.backends.redis.steps import Batch, Command, Dialogue, Run, Scan, Step, Words
 from llmcache.backends.workers import in_worker
+from llmcache.clock import SYSTEM
 from llmcache.errors import BackendUnavailableError
 
 __all__ = ["Wire"]
 
 Answer = TypeVar("Answer")
-
-BUSY_LOOP = 0.05
-"""Seconds by which an alarm comes late when the event loop, not the server, was slow."""
 
 
 class Wire:
@@ -62,9 +63,6 @@ class Wire:
         Raises:
             BackendUnavailableError: The server failed, or the breaker is open.
         """
-        loop = self.clients.loop_for_threads()
-        if loop is not None:
-            return asyncio.run_coroutine_threadsafe(self.arun(operation, dialogue), loop).result()
         try:
             step = next(dialogue)
             while True:
@@ -87,21 +85,35 @@ class Wire:
 
     def ask(self, operation: str, step: Step) -> Any:
         """Carry one step."""
-        self.admit(operation)
+        loop = self.clients.loop_for_threads()
+        if loop is not None:
+            return self.ask_by(loop, operation, step)
+        due = SYSTEM.monotonic() + self.admit(operation)
         server = self.clients.for_thread()
         try:
-            reply = ask(server, step)
+            reply = ask(server, step, due)
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
         return reply
+
+    def ask_by(self, loop: asyncio.AbstractEventLoop, operation: str, step: Step) -> Any:
+        """As `ask`, by a client that another thread's loop serves, which may stop at any moment."""
+        answer: Future[Any] = Future()
+        begin = partial(answer_by, loop, answer, partial(self.aask, operation, step))
+        try:
+            loop.call_soon_threadsafe(begin)
+            return answer.result(2 * remaining(self.timeout) + BUSY_LOOP)
+        except (RuntimeError, TimeoutError):
+            answer.cancel()
+            raise self.unavailable(operation, "the event loop of its client stands still") from None
 
     async def aask(self, operation: str, step: Step) -> Any:
         """As `ask`, async."""
         seconds = self.admit(operation)
         server = await self.clients.for_loop()
         try:
-            reply = await within(seconds, aask(server, step))
+            reply = await server.alarms.within(seconds, aask(server, step))
         except self.failures as error:
             return self.reply_or_failure(operation, step, error)
         self.breaker.answered()
@@ -146,26 +158,44 @@ class Wire:
         )
 
 
-def ask(server: Lines | GivenServer, step: Step) -> Any:
-    """Carry one step."""
+def answer_by(
+    loop: asyncio.AbstractEventLoop,
+    answer: Future[Any],
+    ask: Callable[[], Coroutine[Any, Any, Any]],
+) -> None:
+    """Ask by a task of the running loop, unless nobody waits for the answer any more."""
+
+    def hand_over(task: asyncio.Task[Any]) -> None:
+        error = TimeoutError() if task.cancelled() else task.exception()
+        if error is None:
+            answer.set_result(task.result())
+        else:
+            answer.set_exception(error)
+
+    if answer.set_running_or_notify_cancel():
+        loop.create_task(ask()).add_done_callback(hand_over)
+
+
+def ask(server: Lines | GivenServer, step: Step, due: float) -> Any:
+    """Carry one step, to be given up at that moment."""
     match step:
         case Command():
-            return server.one(step.words)
+            return server.one(step.words, due)
         case Run():
             try:
-                return server.one(by_sha(step))
+                return server.one(by_sha(step), due)
             except Exception as error:
                 if not is_unknown_script(error):
                     raise
-                return server.one(by_text(step))
+                return server.one(by_text(step), due)
         case Batch():
-            return whole(server.many(step.commands, atomic=step.atomic))
+            return whole(server.many(step.commands, due, atomic=step.atomic))
         case Scan():
-            return server.scan(step)
+            return server.scan(step, due)
 
 
 async def aask(server: AsyncLines | AsyncGivenServer, step: Step) -> Any:
-    """As `ask`, async."""
+    """As `ask`, async; who asks gives up."""
     match step:
         case Command():
             return await server.one(step.words)
@@ -200,27 +230,3 @@ def whole(replies: list[Any]) -> list[Any]:
                 raise reply
             replies[place] = b""
     return replies
-
-
-async def within(seconds: float, reply: Awaitable[Answer]) -> Answer:
-    """Wait for a reply, but not longer than that.
-
-    Time in which the event loop itself was busy is given back once: the reply may have arrived
-    meanwhile, and the alarm would be handled before it.
-
-    Raises:
-        TimeoutError: It took longer.
-    """
-    loop = asyncio.get_running_loop()
-    due = loop.time() + seconds
-
-    def rang() -> None:
-        late = loop.time() - due
-        limit.reschedule(loop.time() + (min(late, seconds) if late > BUSY_LOOP else 0))
-
-    async with asyncio.timeout(None) as limit:
-        alarm = loop.call_at(due, rang)
-        try:
-            return await reply
-        finally:
-            alarm.cancel()

@@ -1,0 +1,102 @@
+"""redis-py's connections, but held to the time that an exchange has, and closed at once.
+
+redis-py bounds each step on a socket, so a server that sends a byte now and then is waited for
+without end; and to close, its asyncio connections wait until the server took all that is in hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from llmcache.clock import SYSTEM
+
+__all__ = ["Limit", "limited", "unlingering"]
+
+
+class Limit:
+    """The moment at which the exchange that is under way is given up, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.due: float = math.inf
+
+    def left(self) -> float:
+        """Seconds until then.
+
+        Raises:
+            TimeoutError: There are none.
+        """
+        left = self.due - SYSTEM.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class LimitedSocket:
+    """A socket that sends and receives within the limit, however often it is asked."""
+
+    def __init__(self, socket: Any, limit: Limit) -> None:
+        self.socket = socket
+        self.limit = limit
+
+    def sendall(self, data: bytes) -> None:
+        """As that of a socket."""
+        self.socket.settimeout(self.limit.left())
+        self.socket.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        """As that of a socket."""
+        self.socket.settimeout(self.limit.left())
+        received: bytes = self.socket.recv(size)
+        return received
+
+    def recv_into(self, buffer: Any) -> int:
+        """As that of a socket; asked by the parser of hiredis."""
+        self.socket.settimeout(self.limit.left())
+        size: int = self.socket.recv_into(buffer)
+        return size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.socket, name)
+
+
+@functools.cache
+def limited(kind: Any) -> Any:
+    """A kind of connection for threads, whose every step keeps to its `limit`."""
+
+    class Limited(kind):  # type: ignore[misc]  # known at run time only
+        def __init__(self, **options: Any) -> None:
+            self.limit = Limit()
+            super().__init__(**options)
+
+        def _connect(self) -> LimitedSocket:
+            return LimitedSocket(super()._connect(), self.limit)
+
+        @property
+        def socket_timeout(self) -> float:
+            return self.limit.left()
+
+        @socket_timeout.setter
+        def socket_timeout(self, _: float | None) -> None:
+            """Redis-py sets its own, which has no part in this."""
+
+        socket_connect_timeout = socket_timeout
+
+    return Limited
+
+
+@functools.cache
+def unlingering(kind: Any) -> Any:
+    """A kind of connection for event loops that is closed at once, whatever is in hand."""
+
+    class Unlingering(kind):  # type: ignore[misc]  # known at run time only
+        async def disconnect(self, nowait: bool = True, **told: Any) -> None:  # noqa: ARG002, FBT001, FBT002 - redis-py's own signature
+            writer = self._writer
+            try:
+                await super().disconnect(nowait=True, **told)
+            finally:
+                if writer is not None:
+                    writer.transport.abort()
+
+    return Unlingering
