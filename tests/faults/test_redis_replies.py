@@ -28,10 +28,19 @@ HANG = 30
 
 
 class Asked:
-    """A cached function over a backend, in one colour, and how often it ran."""
+    """A cached function over a backend, in one colour, and how often it ran.
 
-    def __init__(self, backend: RedisBackend, mode: str) -> None:
+    Args:
+        backend: Where it is cached.
+        mode: The colour.
+        run: Runs a coroutine.
+    """
+
+    def __init__(
+        self, backend: RedisBackend, mode: str, run: Callable[..., Any] = asyncio.run
+    ) -> None:
         self.runs = 0
+        self.run = run
 
         @cached_structured(backend=backend, version=1, name="asked")
         def ask(text: str) -> str:
@@ -50,7 +59,7 @@ class Asked:
         """Ask once; whether the function ran."""
         before = self.runs
         asked = self.function(text)
-        answer = asyncio.run(asked) if self.mode == "async" else asked
+        answer = self.run(asked) if self.mode == "async" else asked
         assert answer == text.upper()
         return self.runs > before
 
@@ -197,12 +206,38 @@ def asked_until_kept(ask: Asked, clock: ManualClock) -> None:
         clock.advance(LONGEST_PAUSE)
 
 
+@contextlib.contextmanager
+def watched_master(mode: str, sentinels: Any) -> Iterator[tuple[Any, Callable[..., Any]]]:
+    """A user's client of one colour, told of the master by the sentinels, and what runs it."""
+    options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    with contextlib.ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner())
+        if mode == "sync":
+            known = sentinel.Sentinel(sentinels, sentinel_kwargs=options, **options)
+            client = stack.enter_context(known.master_for("main"))
+            for each in known.sentinels:
+                stack.callback(each.close)
+        else:
+            known = aio_sentinel.Sentinel(sentinels, sentinel_kwargs=options, **options)
+            client = known.master_for("main")
+            for each in (client, *known.sentinels):
+                stack.callback(lambda each: runner.run(each.aclose()), each)
+        yield client, runner.run
+
+
+def wait_until_watched(sentinels: list[tuple[str, int]]) -> None:
+    """Until a sentinel knows the replica and all other sentinels."""
+    with redis.Redis(*sentinels[0]) as first:
+        while not (known := first.sentinel_masters().get("main")) or (
+            known["num-slaves"] + known["num-other-sentinels"] < len(sentinels)
+        ):
+            pass
+
+
 def test_a_failover_by_sentinels_costs_no_call_and_caching_goes_on_at_the_new_master(
     mode: str,
 ) -> None:
-    """A user's client of either colour, which is told of the new master by the sentinels."""
     program = program_or_skip()
-    options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
     with (
         RedisServer.running(program) as master,
         RedisServer.running(program) as replica,
@@ -211,19 +246,12 @@ def test_a_failover_by_sentinels_costs_no_call_and_caching_goes_on_at_the_new_ma
         replica.say("REPLICAOF", "127.0.0.1", str(master.port))
         while b"master_link_status:up" not in replica.say("INFO", "replication"):
             pass
-        known = sentinel.Sentinel(sentinels, sentinel_kwargs=options, **options)
-        while not (waiting := known.sentinels[0].sentinel_masters().get("main")) or (
-            waiting["num-slaves"] + waiting["num-other-sentinels"] < len(sentinels)
-        ):
-            pass
+        wait_until_watched(sentinels)
         clock = ManualClock()
-        with contextlib.ExitStack() as stack:
-            for each in known.sentinels:
-                stack.callback(each.close)
-            client = stack.enter_context(known.master_for("main"))
+        with watched_master(mode, sentinels) as (client, run):
             backend = RedisBackend(client, clock=clock)
             assert backend.description == "sentinel://main?prefix=llmcache"
-            ask = Asked(backend, mode)
+            ask = Asked(backend, mode, run)
             assert [ask("before"), ask("before")] == [True, False]
             while replica.say("DBSIZE") != master.say("DBSIZE"):
                 pass
