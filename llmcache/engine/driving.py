@@ -13,6 +13,7 @@ from llmcache.backends.patience import patience
 from llmcache.engine.question import Question
 from llmcache.engine.steps import Ask, Compute, Pause, Raised, Step, Steps
 from llmcache.flight.leases import Lease, renewals
+from llmcache.store import Operation
 
 __all__ = ["acarry_out", "adrive", "carry_out", "drive"]
 
@@ -121,7 +122,10 @@ async def computed(question: Question) -> Any:
 
 
 async def asked(question: Question, ask: Ask) -> Any:
-    """One operation of the store; one who is cancelled meanwhile leaves as `let_go` says."""
+    """One operation of the store; one who is cancelled meanwhile leaves as `let_go` says.
+
+    So does one who gives a lease back, as he may have been cancelled before.
+    """
     monotonic = question.plan.settings.clock.monotonic
     started = monotonic()
     with patience(max(question.patience, 0.0)):  # which the task takes along in its context
@@ -129,6 +133,9 @@ async def asked(question: Question, ask: Ask) -> Any:
             question.plan.store.arun(ask.operation, *ask.arguments, **ask.named)
         )
     try:
+        if ask.operation is Operation.RELEASE:
+            await asyncio.wait((task,), timeout=max(question.patience, 0.0) + GRACE)
+            return task.result() if task.done() else None
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await let_go(question, ask, task, question.patience - (monotonic() - started))

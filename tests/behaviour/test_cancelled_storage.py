@@ -59,23 +59,30 @@ class Plain(BackendBase):
 
 
 class Leased(SQLiteBackend):
-    """A file whose claims are held up, whatever patience the call has."""
+    """A file of which one operation is held up, whatever patience the call has."""
 
-    def __init__(self, path: Path, gate: Gate) -> None:
+    def __init__(self, path: Path, held: str, gate: Gate) -> None:
         super().__init__(path)
+        self.held = held
         self.gate = gate
         self.done: list[str] = []
         self.released = threading.Event()
 
+    def pass_by(self, operation: str) -> None:
+        """What is held waits here."""
+        if operation == self.held:
+            self.gate.pass_through()
+
     def claim(
         self, key: str, scope: Scope, token: str, seconds: float, *, max_age: float | None
     ) -> Claim:
-        self.gate.pass_through()
+        self.pass_by("claim")
         claim = super().claim(key, scope, token, seconds, max_age=max_age)
         self.done.append("claim")
         return claim
 
     def release(self, key: str, token: str) -> None:
+        self.pass_by("release")
         super().release(key, token)
         self.done.append("release")
         self.released.set()
@@ -139,7 +146,7 @@ async def test_one_who_waits_for_a_write_leaves_when_the_patience_of_the_call_is
 
 async def test_a_lease_that_is_taken_after_its_caller_left_is_given_back_then(gate, tmp_path):
     configure(backend_timeout="1ms")
-    with Leased(tmp_path / "a.db", gate) as backend:
+    with Leased(tmp_path / "a.db", "claim", gate) as backend:
 
         @cached_structured(backend=backend, version=1)
         async def ask(text: str) -> str:
@@ -154,3 +161,19 @@ async def test_a_lease_that_is_taken_after_its_caller_left_is_given_back_then(ga
         assert await asyncio.to_thread(backend.released.wait, 30)
         assert backend.done == ["claim", "release"]
         assert await ask("a") == "a"
+
+
+async def test_one_who_gives_his_lease_back_leaves_too(gate, tmp_path, model):
+    configure(backend_timeout="1ms")
+    with Leased(tmp_path / "a.db", "release", gate) as backend:
+        model.hold()
+        ask = cached_structured(backend=backend, version=1)(model.acomplete)
+        task = asyncio.create_task(ask("a"))
+        await asyncio.to_thread(model.wait_begun)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not gate.late
+        gate.opened.set()
+        assert await asyncio.to_thread(backend.released.wait, 30)
+        assert backend.done == ["claim", "release"]
