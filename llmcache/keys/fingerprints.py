@@ -7,7 +7,7 @@ import hashlib
 import os
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_origin
 
 from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.clients import held_facts, is_client, other_headers
@@ -145,6 +145,9 @@ class Fingerprints:
                 follower.members.known_class(kind, ())
             else:
                 self.result(kind, reading, follower)
+                origin = get_origin(kind)
+                if isinstance(origin, type) and self.project.owns(origin.__module__):
+                    follower.members.known_class(origin, ())
             self.of_types.put(kind, reading)
         return reading
 

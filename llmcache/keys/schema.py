@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import hashlib
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -128,8 +129,18 @@ class Describer:
         """`list[X]`, `X | Y`, `Literal[...]`: the origin and what is between the brackets."""
         name = "Union" if origin in {typing.Union, types.UnionType} else class_label(origin)
         if origin is typing.Literal:
-            return framed("Literal", *map(self.anything, typing.get_args(kind)))
-        return framed(name, *map(self.argument, typing.get_args(kind)))
+            return framed("Literal", *map(self.choice, typing.get_args(kind)))
+        arguments = map(self.argument, typing.get_args(kind))
+        if isinstance(origin, type) and top_of(origin) not in sys.stdlib_module_names:
+            return framed("generic", self.known_class(origin), *arguments)
+        return framed(name, *arguments)
+
+    def choice(self, value: Any) -> bytes:
+        """One of a Literal; a provider is shown the value of a member."""
+        said = self.anything(value)
+        if isinstance(value, enum.Enum):
+            return framed("member", said, self.anything(value.value))
+        return said
 
     def argument(self, item: Any) -> bytes:
         if isinstance(item, list | tuple):
@@ -200,9 +211,14 @@ def framed(tag: str, *children: bytes) -> bytes:
     return b"%d:%b%d[%b" % (len(head), head, len(children), listed)
 
 
+def top_of(kind: Any) -> str:
+    """The package of a class."""
+    return str(getattr(kind, "__module__", "")).partition(".")[0]
+
+
 def class_label(kind: Any) -> str:
     """A class by its package and name; modules within a package move between releases."""
-    module = str(getattr(kind, "__module__", "")).partition(".")[0]
+    module = top_of(kind)
     name = getattr(kind, "__qualname__", None) or getattr(kind, "_name", None) or str(kind)
     return str(name) if module in {"builtins", "typing", "collections"} else f"{module}:{name}"
 
@@ -223,13 +239,12 @@ def generated_docstring(kind: type) -> str | None:
         except (TypeError, ValueError):
             return kind.__name__
     names = said_by(kind, "_fields")
-    return f"{kind.__name__}({', '.join(names)})" if isinstance(names, tuple) else None
+    return f"{kind.__name__}{names}".replace("'", "") if isinstance(names, tuple) else None
 
 
 def has_own_parts(value: object) -> bool:
     """Whether it is an object of pydantic's or of annotated_types', to be taken apart here."""
-    module = type(value).__module__.partition(".")[0]
-    return module in {"pydantic", "pydantic_core", "annotated_types"}
+    return top_of(type(value)) in {"pydantic", "pydantic_core", "annotated_types"}
 
 
 SPECIAL: list[tuple[Callable[[Any], bool], Callable[[Describer, Any], bytes]]] = [

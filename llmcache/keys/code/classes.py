@@ -69,18 +69,19 @@ def callables_below(member: Any) -> Iterator[Any]:
         yield getattr(inner, "__func__", inner)
 
 
-def plain_members(base: type) -> Iterator[tuple[str, Any]]:
-    """The constants in the body of a class, its fields, members and config aside."""
+def plain_members(base: type, owns: Callable[[str], bool]) -> Iterator[tuple[str, Any]]:
+    """The constants in the body of a class, its fields, members and config aside.
+
+    Of descriptors, which are what their classes do, those are constants whose class `owns` says is
+    the project's.
+    """
     known = {*(field.name for field in fields_of(base) or ()), *NOT_CONSTANTS}
     known.update(getattr(base, "__members__", ()))
     for name, member in sorted(base.__dict__.items()):
         ours = name.startswith("_abc_") or (name.startswith("__") and name.endswith("__"))
-        if (
-            ours
-            or name in known
-            or isinstance(member, type)
-            or said_by(type(member), "__get__") is not None
-        ):
+        kind = type(member)
+        alien = said_by(kind, "__get__") is not None and not owns(kind.__module__)
+        if ours or name in known or isinstance(member, type) or alien:
             continue
         yield name, member
     for name, private in sorted(private_attributes(base).items()):

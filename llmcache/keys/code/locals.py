@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from llmcache.keys.code.syntax import FunctionNode
 
 __all__ = ["Locals", "Origin"]
+
+READS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
 class Origin(NamedTuple):
@@ -48,13 +51,16 @@ class Locals:
                 case (
                     ast.FunctionDef(name=name)
                     | ast.AsyncFunctionDef(name=name)
-                    | ast.ClassDef(name=name)
                     | ast.ExceptHandler(name=str(name))
                     | ast.MatchAs(name=str(name))
                     | ast.MatchStar(name=str(name))
                     | ast.MatchMapping(rest=str(name))
                 ):
                     stored[name] += 1
+                case ast.ClassDef(name=name):
+                    stored.update([name, *stored_within(inner)])
+                case ast.Name(id=name) if name in READS_LOCALS:
+                    stored.update(stored_within(node))
                 case ast.Global(names=names) | ast.Nonlocal(names=names):
                     stored.update(dict.fromkeys(names, 2))
                 case ast.Import() | ast.ImportFrom():
@@ -64,6 +70,13 @@ class Locals:
                     given[name] = value
         once = {n: value for n, value in given.items() if stored[n] == 1 and n not in imports}
         return cls(once, imports)
+
+
+def stored_within(node: ast.AST) -> Iterator[str]:
+    """The names assigned in a node that are read without being named: each counts once more."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
 
 
 def is_plain(value: ast.expr) -> bool:

@@ -99,7 +99,7 @@ class Members:
                 for name, method in methods_of(base):
                     self.walk.watch(base.__dict__, name)
                     self.method(base.__dict__[name], method, f"method {qualified(base)}.{name}")
-                for name, value in plain_members(base):
+                for name, value in plain_members(base, self.walk.project.owns):
                     self.walk.watch(base.__dict__, name)
                     self.walk.value(f"constant {qualified(base)}.{name}", value, ())
 
