@@ -63,6 +63,14 @@ def test_a_page_runs_and_prints_what_it_says(path: Path, tmp_path: Path) -> None
     assert ran.stdout.splitlines() == promised_output(program)
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_whose_blocks_belong_together_says_so(path: Path) -> None:
+    """A stranger who pastes the third one alone would else be told of names that are missing."""
+    text = path.read_text(encoding="utf-8")
+    blocks = text.count("\n```python\n")
+    assert blocks < 2 or re.search(r"of this page\s(form\sone|into\sa)\sfile", text)
+
+
 def test_the_first_example_prints_the_same_when_it_is_run_again(tmp_path: Path) -> None:
     program = program_of((ROOT / "README.md").read_text(encoding="utf-8"))
     (tmp_path / "readme.py").write_text(f"{program}\nprint(provider.count)", encoding="utf-8")
