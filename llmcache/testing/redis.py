@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 PROGRAMS = ("redis-server", "valkey-server")
+SENTINELS = ("redis-sentinel", "valkey-sentinel")
 START_PATIENCE = 20.0
 SLOTS = 16_384
 
@@ -35,11 +36,14 @@ def find_redis_server() -> str | None:
     Raises:
         RuntimeError: None is there, and the environment promised one by `EXPECT_REDIS=1`.
     """
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    return find_program(PROGRAMS)
+
+
+def find_program(names: tuple[str, ...]) -> str | None:
+    """The first of the programs that is there; see `find_redis_server`."""
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None and os.environ.get("EXPECT_REDIS") == "1":
-        raise RuntimeError(
-            f"EXPECT_REDIS=1, but no program of {', '.join(PROGRAMS)} is on the PATH"
-        )
+        raise RuntimeError(f"EXPECT_REDIS=1, but no program of {', '.join(names)} is on the PATH")
     return found
 
 
@@ -152,13 +156,13 @@ def server_or_skip(*options: str) -> Iterator[RedisServer]:
         yield server
 
 
-def program_or_skip() -> str:
-    """The server's program, or the skip of the test."""
+def program_or_skip(names: tuple[str, ...] = PROGRAMS) -> str:
+    """The first of the programs that is there, or the skip of the test."""
     import pytest  # noqa: PLC0415 - llmcache does not need it
 
-    program = find_redis_server()
+    program = find_program(names)
     if program is None:
-        pytest.skip("no redis-server or valkey-server on the PATH (EXPECT_REDIS=1 makes this fail)")
+        pytest.skip(f"no {' or '.join(names)} on the PATH (EXPECT_REDIS=1 makes this fail)")
     return program
 
 
@@ -187,10 +191,7 @@ def running_cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
 @contextlib.contextmanager
 def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tuple[str, int]]]:
     """The addresses of sentinels that watch `main`, and replace it half a second after its end."""
-    if shutil.which("redis-sentinel") is None and os.environ.get("EXPECT_REDIS") != "1":
-        import pytest  # noqa: PLC0415 - llmcache does not need it
-
-        pytest.skip("no redis-sentinel on the PATH (EXPECT_REDIS=1 makes this fail)")
+    program = program_or_skip(SENTINELS)
     ports = [free_port() for _ in range(number)]
     with contextlib.ExitStack() as running:
         for port in ports:
@@ -199,7 +200,7 @@ def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tup
                 f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master.port} 2\n"
                 "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
             )
-            command = ["redis-sentinel", str(file)]
+            command = [program, str(file)]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the server  # nosec B603
             running.enter_context(process)
             running.callback(process.kill)

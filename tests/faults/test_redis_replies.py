@@ -225,6 +225,16 @@ def watched_master(mode: str, sentinels: Any) -> Iterator[tuple[Any, Callable[..
         yield client, runner.run
 
 
+def test_sentinels_that_were_promised_and_are_missing_are_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("EXPECT_REDIS", "1")
+    sentinels = running_sentinels(RedisServer("redis-server"))
+    with pytest.raises(RuntimeError, match="redis-sentinel, valkey-sentinel"), sentinels:
+        raise AssertionError
+
+
 def wait_until_watched(sentinels: list[tuple[str, int]]) -> None:
     """Until a sentinel knows the replica and all other sentinels."""
     with redis.Redis(*sentinels[0]) as first:

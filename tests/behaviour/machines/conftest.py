@@ -25,8 +25,6 @@ from llmcache.testing.redis import RedisServer, program_or_skip
 
 pytest.importorskip("redis")
 
-HANG = 30
-SCRIPT = Path(__file__).with_name("redis_machine.py")
 NEEDED = ("ip", "unshare", "mount")
 
 names = (f"llmcache-{os.getpid()}-{number}" for number in itertools.count())
@@ -88,8 +86,9 @@ class Relay:
 
     def connect(self) -> None:
         near, _ = self.listener.accept()
+        self.ends.append(near)
         far = socket.create_connection(self.target)
-        self.ends += [near, far]
+        self.ends.append(far)
         self.selector.register(near, selectors.EVENT_READ, far)
         self.selector.register(far, selectors.EVENT_READ, near)
 
