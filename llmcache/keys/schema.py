@@ -52,6 +52,7 @@ class Describer:
         by_fields: Whether a class counts by its fields or, as an SDK's own, by its name.
         pieces: What was found, by the words that an explanation uses.
         met: The classes met so far, with the label of each.
+        open: The aliases being described.
     """
 
     function: Callable[[Any, type | None], bytes]
@@ -60,6 +61,7 @@ class Describer:
     pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
     finer: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)
     met: dict[int, tuple[type, str]] = dataclasses.field(default_factory=dict)
+    open: set[int] = dataclasses.field(default_factory=set)
 
     def annotation(self, kind: Any) -> bytes:
         """Any annotation; classes with fields leave pieces of their own."""
@@ -131,9 +133,20 @@ class Describer:
         if origin is typing.Literal:
             return framed("Literal", *map(self.choice, typing.get_args(kind)))
         arguments = map(self.argument, typing.get_args(kind))
-        if isinstance(origin, type) and top_of(origin) not in sys.stdlib_module_names:
-            return framed("generic", self.known_class(origin), *arguments)
+        ours = isinstance(origin, type) and top_of(origin) not in sys.stdlib_module_names
+        if ours or hasattr(origin, "__value__"):
+            return framed("generic", self.annotation(origin), *arguments)
         return framed(name, *arguments)
+
+    def alias(self, kind: Any) -> bytes:
+        """What a `type` statement says; within itself it is a name."""
+        if id(kind) in self.open:
+            return framed("named", kind.__name__.encode())
+        self.open.add(id(kind))
+        try:
+            return self.annotation(kind.__value__)
+        finally:
+            self.open.discard(id(kind))
 
     def choice(self, value: Any) -> bytes:
         """One of a Literal; a provider is shown the value of a member."""
@@ -263,7 +276,7 @@ SPECIAL: list[tuple[Callable[[Any], bool], Callable[[Describer, Any], bytes]]] =
         Describer.variable,
     ),
     (
-        lambda kind: hasattr(kind, "__value__") and hasattr(kind, "__type_params__"),
-        lambda self, kind: self.annotation(kind.__value__),
+        lambda kind: hasattr(kind, "__value__") and typing.get_origin(kind) is None,
+        Describer.alias,
     ),
 ]

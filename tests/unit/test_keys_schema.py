@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import gc
+import types
 import weakref
 from typing import Annotated, Any, Generic, List, Literal, NewType, Optional, TypeVar  # noqa: UP035 - a spelling that is tested
 
@@ -80,6 +81,28 @@ class AtMost:
 
 def test_what_a_marker_holds_in_its_slot_counts() -> None:
     assert changed(Annotated[int, AtMost(1)], Annotated[int, AtMost(2)]) == {"response type"}
+
+
+def json_of(leaf: type) -> Any:
+    """`type Json = dict[str, Json] | leaf`, which Python 3.11 has no statement for."""
+    alias = types.SimpleNamespace(__name__="Json")
+    vars(alias)["__value__"] = dict[str, alias] | leaf  # type: ignore[valid-type]
+    return alias
+
+
+Rows = typing_extensions.TypeAliasType("Rows", list[T], type_params=(T,))
+
+
+def test_an_alias_counts_by_what_it_stands_for_even_within_itself() -> None:
+    assert pieces(json_of(str)) == pieces(json_of(str))
+    assert changed(json_of(str), json_of(int)) == {"response type"}
+
+
+def test_the_arguments_of_a_generic_alias_count() -> None:
+    assert changed(Rows[model()], Rows[model(gt=0)]) == {
+        "response model Invoice: field total, constraints"
+    }
+    assert changed(Rows[int], Rows[str]) == {"response type"}
 
 
 def test_the_order_of_fields_counts() -> None:
