@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcache.keys.code.pieces import MISSING, Piece, framed_piece
 from llmcache.keys.fingerprints import Fingerprints
@@ -20,7 +20,8 @@ from llmcache.keys.values.canonical import encode, feed
 __all__ = ["Bound", "Keying"]
 
 
-class Keying(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Keying:
     """How all calls under the same settings are keyed.
 
     Attributes:
@@ -71,9 +72,10 @@ class Bound:
             FileNeeded: `files` is false and a file has to be read.
             Inquiry: The code of an argument asks for more than the function does.
         """
-        references, update, keying = self.references.at(files), self.state.update, self.keying
-        if keying.namespace or keying.sample is not None:
-            update(b"+" + encode(keying[:2], path="namespace", references=references))
+        references = self.references if files else self.references.at(files=False)
+        namespace, sample, update = self.keying.namespace, self.keying.sample, self.state.update
+        if namespace or sample is not None:
+            update(b"+" + encode((namespace, sample), path="namespace", references=references))
         if self.plan.lively:
             for name, what in self.changing(references):
                 if isinstance(what, bytes):
@@ -102,11 +104,10 @@ class Bound:
 
     def parts(self) -> KeyParts:
         """The parts of the key."""
-        reading, references = self.plan.reading, self.references
-        namespace, sample, _, secrets = self.keying
-        call: dict[str, bytes | str] = {"namespace": namespace.encode()}
-        if sample is not None:
-            call["sample"] = encode(sample, path="sample", references=references)
+        reading, references, keying = self.plan.reading, self.references, self.keying
+        call: dict[str, bytes | str] = {"namespace": keying.namespace.encode()}
+        if keying.sample is not None:
+            call["sample"] = encode(keying.sample, path="sample", references=references)
         with noting() as noted:
             shared = dict(reading.details(files=True))
             call.update(self.own(references))
@@ -115,7 +116,7 @@ class Bound:
                 call[label] = known or canonical_digest(value, path=path, references=references)
             for met in noted.all():
                 shared = {**dict(met.details(files=True)), **shared}
-        return key_parts(call.items(), shared.items(), secrets[0] if secrets else None)
+        return key_parts(call.items(), shared.items(), next(iter(keying.secrets), None))
 
     def unkeyed(self) -> tuple[str, ...]:
         """What the code of this call reads and the key cannot see, each with the reason."""

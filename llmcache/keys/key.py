@@ -32,6 +32,7 @@ from llmcache.keys.result import Declaration, ResultType, is_type, keyword_of
 
 __all__ = ["Bound", "CacheKey", "FunctionKeys", "KeyParts", "Keying", "ResultType"]
 
+PLAIN = Keying()
 RESULTS_KEPT = 64
 """Choices of types as arguments whose result types one function remembers."""
 
@@ -92,7 +93,7 @@ class FunctionKeys:
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        keying: Keying = Keying(),  # noqa: B008 - it cannot change
+        keying: Keying = PLAIN,
         *,
         files: bool = True,
     ) -> Bound:
@@ -134,14 +135,21 @@ class FunctionKeys:
                 return bound
 
     def digest(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, files: bool = True, **keying: Any
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keying: Keying = PLAIN,
+        *,
+        files: bool = True,
     ) -> str:
-        """The digest of one call; `keying` as of `Keying`."""
-        return self.bound(args, kwargs, Keying(**keying), files=files).digest()
+        """The digest of one call; arguments and errors as of `bound`."""
+        return self.bound(args, kwargs, keying, files=files).digest()
 
-    def key(self, args: tuple[Any, ...], kwargs: dict[str, Any], **keying: Any) -> CacheKey:
+    def key(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], keying: Keying = PLAIN
+    ) -> CacheKey:
         """As `digest`, with the parts it was made of and what it cannot see."""
-        return self.bound(args, kwargs, Keying(**keying)).key()
+        return self.bound(args, kwargs, keying).key()
 
     # What lies below.
 

@@ -52,13 +52,13 @@ def test_namespaces_and_samples_are_apart() -> None:
         {"sample": "1"},
         {"namespace": "a", "sample": 1},
     ]
-    assert len({keys.digest(("x",), {}, **how) for how in asked}) == len(asked)
+    assert len({keys.digest(("x",), {}, Keying(**how)) for how in asked}) == len(asked)
 
 
 def test_an_encryption_key_makes_hmacs_of_digest_and_parts() -> None:
     keys = FunctionKeys(extract)
     plain = keys.digest(("x",), {})
-    sealed = keys.key(("x",), {}, secrets=(b"s",))
+    sealed = keys.key(("x",), {}, Keying(secrets=(b"s",)))
     assert sealed.digest == hmac.new(b"s", bytes.fromhex(plain), hashlib.sha256).hexdigest()
     assert not set(sealed.parts.values()) & set(keys.key(("x",), {}).parts.values())
 
@@ -251,9 +251,9 @@ def test_the_code_of_a_package_counts_from_when_it_is_the_projects(
 
     keys = FunctionKeys(prompted)
     without = keys.digest(("x",), {})
-    assert keys.digest(("x",), {}, project=("keys_vendored",)) != without
+    assert keys.digest(("x",), {}, Keying(project=("keys_vendored",))) != without
     assert keys.digest(("x",), {}) == without
-    assert keys.digest(("x",), {}, project=("another",)) == without
+    assert keys.digest(("x",), {}, Keying(project=("another",))) == without
 
 
 def test_the_parts_that_calls_share_are_apart_from_those_of_one_call() -> None:
