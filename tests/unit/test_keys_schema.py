@@ -85,7 +85,7 @@ def test_what_a_marker_holds_in_its_slot_counts() -> None:
 
 def json_of(leaf: type) -> Any:
     """`type Json = dict[str, Json] | leaf`, which Python 3.11 has no statement for."""
-    alias = types.SimpleNamespace(__name__="Json")
+    alias = types.SimpleNamespace(__name__="Json", __type_params__=())
     vars(alias)["__value__"] = dict[str, alias] | leaf  # type: ignore[valid-type]
     return alias
 
