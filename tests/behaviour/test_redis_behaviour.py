@@ -9,30 +9,28 @@ import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmcache.backends.base import Entry, Nothing, Scope
+from llmcache.backends.base import Entry, Nothing
 from llmcache.backends.patience import patience
 from llmcache.backends.redis.backend import RedisBackend
 from llmcache.backends.tiered import TieredBackend
 from llmcache.backends.url import open_backend
 from llmcache.errors import BackendUnavailableError, ConfigurationError
 from llmcache.testing.clock import ManualClock
+from llmcache.testing.contract.base import KEY, OTHER, SCOPE
+from llmcache.testing.contract.base import an_entry as entry_of
 from llmcache.testing.redis import RedisServer, server_or_skip
 
 redis = pytest.importorskip("redis")
 aioredis = pytest.importorskip("redis.asyncio")
 
-SCOPE = Scope("", "shop.extract")
-KEY, OTHER = "a" * 64, "b" * 64
+an_entry = partial(entry_of, ManualClock())
 HANG = 30
-
-
-def an_entry(value: bytes = b"answer", **facts: Any) -> Entry:
-    return Entry(value, SCOPE, created=1_700_000_000.0, **facts)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +99,8 @@ def test_a_hit_and_each_half_of_a_miss_take_one_round_trip(
 def test_the_server_removes_an_entry_to_the_millisecond(
     server: RedisServer, backend: RedisBackend
 ) -> None:
-    now = backend.say.clock.time()
     name = backend.names.value(KEY)
-    backend.put(KEY, an_entry(expires=now + 60.0004, stale_until=now + 90.2504))
+    backend.put(KEY, an_entry(ttl=60.0004, stale=30.25))
     assert 90_000 < int(server.say("PTTL", name)[1:]) <= 90_251
     backend.put(KEY, an_entry())
     assert server.say("PTTL", name) == b":-1\r\n"

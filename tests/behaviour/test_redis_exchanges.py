@@ -10,11 +10,13 @@ import pytest
 
 from llmcache import cached_structured, open_backend, record
 from llmcache.backends.base import Backend
+from llmcache.backends.redis import scripts
 from llmcache.testing.redis import RedisServer, server_or_skip
 
 redis = pytest.importorskip("redis")
 
-CLAIM = STORE = "evalsha"
+CLAIM, STORE = "evalsha CLAIM", "evalsha SETTLE"
+SCRIPTS = {one.sha: name for name, one in vars(scripts).items() if isinstance(one, scripts.Script)}
 OPENING = ("client", "hello", "select")
 """What redis-py sends when it connects."""
 
@@ -56,7 +58,7 @@ def asking(backend: Backend, mode: str) -> Callable[[str], str]:
 
 
 def commands(server: RedisServer, work: Callable[[], object]) -> list[str]:
-    """What clients sent while `work` ran, but for what opens a connection."""
+    """What clients sent while `work` ran, scripts by name, but for what opens a connection."""
     with redis.Redis.from_url(server.url) as client, client.monitor() as monitor:
         client.ping()
         while next(monitor.listen())["command"] != "PING":
@@ -65,11 +67,12 @@ def commands(server: RedisServer, work: Callable[[], object]) -> list[str]:
         client.execute_command("ECHO", "the end")
         seen = []
         for told in monitor.listen():
-            words = told["command"].split()
-            if words[0].upper() == "ECHO":
-                return [word for word in seen if word not in OPENING]
-            if told["client_type"] != "lua":
-                seen.append(words[0].lower())
+            word, *rest = told["command"].split()
+            if word.upper() == "ECHO":
+                return seen
+            if told["client_type"] != "lua" and word.lower() not in OPENING:
+                script = SCRIPTS.get(rest[0]) if rest else None
+                seen.append(f"{word.lower()} {script}" if script else word.lower())
     raise AssertionError
 
 

@@ -6,28 +6,26 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Self
 
 import pytest
 
-from llmcache.backends.base import Entry, Nothing, Scope
+from llmcache.backends.base import Entry, Nothing
 from llmcache.backends.redis.backend import RedisBackend
 from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendUnavailableError
 from llmcache.testing.clock import ManualClock
+from llmcache.testing.contract.base import KEY, OTHER, SCOPE
+from llmcache.testing.contract.base import an_entry as entry_of
 from llmcache.testing.redis import RedisServer, server_or_skip
 
 redis = pytest.importorskip("redis")
 aioredis = pytest.importorskip("redis.asyncio")
 
-SCOPE = Scope("", "shop.extract")
-KEY, OTHER = "a" * 64, "b" * 64
+an_entry = partial(entry_of, ManualClock())
 HANG = 30
 """Seconds after which a wait that should have ended is reported as a hang."""
-
-
-def an_entry(value: bytes = b"answer") -> Entry:
-    return Entry(value, SCOPE, created=1_700_000_000.0)
 
 
 @pytest.fixture
@@ -152,16 +150,27 @@ async def test_a_restart_between_two_async_calls_is_not_even_noticed(
     await backend.aclose()
 
 
-def test_a_frozen_server_costs_one_timeout_then_nothing(
+def test_a_frozen_server_is_asked_once_then_left_alone(
     server: RedisServer, clock: ManualClock
 ) -> None:
+    """Once frozen, it has one command before it, however many calls there were."""
     with RedisBackend(server.url, clock=clock, timeout=0.2) as backend:
         backend.put(KEY, an_entry())
+        server.say("CONFIG", "RESETSTAT")
         server.freeze()
         for _ in range(1000):
             with pytest.raises(BackendUnavailableError):
                 backend.get(KEY)
         server.thaw()
+        told = server.say("INFO", "stats")
+        assert b"total_connections_received:1\r\n" in told, "more than that which asks for it"
+        assert commands(server, "get") == 1
+
+
+def commands(server: RedisServer, name: str) -> int:
+    """How often the server has carried out a command since its counts began."""
+    told = server.say("INFO", "commandstats").partition(f"cmdstat_{name}:calls=".encode())[2]
+    return int(told.partition(b",")[0] or 0)
 
 
 def test_a_late_reply_is_not_taken_for_another_keys(
@@ -179,19 +188,20 @@ def test_a_late_reply_is_not_taken_for_another_keys(
 
 
 async def test_cancelled_calls_leave_no_reply_behind(server: RedisServer) -> None:
-    async with RedisBackend(server.url, timeout=5) as backend:
-        for number in range(20):
-            await backend.aput(str(number), an_entry(str(number).encode()))
+    entries = {str(number): an_entry(str(number).encode()) for number in range(20)}
+    async with RedisBackend(server.url, timeout=HANG) as backend:
+        await asyncio.gather(*(backend.aput(key, entry) for key, entry in entries.items()))
         server.freeze()
-        waiting = [asyncio.ensure_future(backend.aget(str(number))) for number in range(20)]
-        await asyncio.sleep(0.05)  # lets each send its command
+        waiting = [asyncio.ensure_future(backend.aget(key)) for key in entries]
+        await asyncio.sleep(0)
         for task in waiting:
             task.cancel()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(end) for end in ended} == {asyncio.CancelledError}
         server.thaw()
-        found = await asyncio.gather(*(backend.aget(str(number)) for number in range(20)))
-        assert found == [an_entry(str(number).encode()) for number in range(20)]
+        found = await asyncio.gather(*(backend.aget(key) for key in entries))
+        assert found == list(entries.values())
+        assert commands(server, "get") == 40, "each had been sent"
 
 
 async def test_two_hundred_tasks_meet_a_frozen_server_and_its_return(
