@@ -11,7 +11,7 @@ import binascii
 import difflib
 import enum
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,15 @@ from typing import Any
 from llmcache.durations import Duration, parse_duration, parse_size
 from llmcache.errors import ConfigurationError
 
-__all__ = ["SPELLINGS", "Mode", "TimeToLive", "hint_at", "read_ttl", "refused"]
+__all__ = [
+    "SPELLINGS",
+    "Mode",
+    "TimeToLive",
+    "check_options",
+    "hint_at",
+    "read_ttl",
+    "refused",
+]
 
 TimeToLive = float | Callable[[Any], Duration | None] | None
 KEY_BYTES = 32
@@ -47,6 +55,21 @@ def hint_at(name: str, known: Iterable[str], *, alike: float = 0.6) -> str:
     """
     near = difflib.get_close_matches(name, known, 1, alike)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_options(taker: str, options: Iterable[str], known: Collection[str]) -> None:
+    """Refuse an option that does not exist.
+
+    Raises:
+        ConfigurationError: With the name that may have been meant.
+    """
+    for name in sorted(set(options) - set(known)):
+        listed = ", ".join(sorted(known))
+        raise ConfigurationError(
+            f"{taker} has no option {name!r}.{hint_at(name, known)} Options: {listed}.",
+            name=name,
+            allowed=listed,
+        )
 
 
 def refused(name: str, value: object, allowed: str, *, secret: bool = False) -> ConfigurationError:

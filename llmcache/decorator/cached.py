@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from llmcache.backends.base import Backend
@@ -12,9 +12,9 @@ from llmcache.decorator.wrappers import CachedCallable
 from llmcache.durations import Duration
 from llmcache.errors import ConfigurationError
 from llmcache.settings import layer
-from llmcache.spellings import hint_at
+from llmcache.spellings import check_options
 
-__all__ = ["cached_structured", "check_options"]
+__all__ = ["cached_structured"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -146,18 +146,3 @@ def decorate(function: Any, options: Mapping[str, Any]) -> CachedCallable:
     settings = layer({name: options[name] for name in SETTINGS if name in options})
     keying = {name: options[name] for name in KEYING if options.get(name) is not None}
     return CachedCallable(function, Variant(Subject(function, settings, keep_if, keying)))
-
-
-def check_options(taker: str, options: Iterable[str], known: Collection[str]) -> None:
-    """Refuse an option that does not exist.
-
-    Raises:
-        ConfigurationError: With the name that may have been meant.
-    """
-    for name in sorted(set(options) - set(known)):
-        listed = ", ".join(sorted(known))
-        raise ConfigurationError(
-            f"{taker} has no option {name!r}.{hint_at(name, known)} Options: {listed}.",
-            name=name,
-            allowed=listed,
-        )

@@ -15,10 +15,9 @@ from llmcache.backends.base import Backend
 from llmcache.decorator import handle
 from llmcache.decorator.calls import CALLS
 from llmcache.decorator.subject import Variant
-from llmcache.errors import ConfigurationError
 from llmcache.keys.key import CacheKey
 from llmcache.settings import Mode, layer
-from llmcache.spellings import refused
+from llmcache.spellings import check_options, refused
 from llmcache.tally import CacheInfo
 
 __all__ = ["CachedCallable"]
@@ -157,13 +156,7 @@ class CachedCallable(CacheHandle, Wrapper):
 
     def cache_with(self, *, sample: Any = ..., **settings: Any) -> CachedCallable:
         """See `CachedFunction.cache_with`."""
-        unknown = set(settings) - {"ttl", "mode", "namespace"}
-        if unknown:
-            raise ConfigurationError(
-                f"cache_with takes ttl, mode, namespace and sample, not {sorted(unknown)}.",
-                name=min(unknown),
-                allowed="ttl, mode, namespace, sample",
-            )
+        check_options("cache_with", settings, ("ttl", "mode", "namespace", "sample"))
         if not isinstance(sample, int | str | EllipsisType | None) or isinstance(sample, bool):
             raise refused("sample", sample, "a number, text, or None")
         variant = self._self_variant

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from llmcache.backends.base import Backend
-from llmcache.decorator.cached import check_options
 from llmcache.durations import Duration
 from llmcache.errors import ConfigurationWarning
 from llmcache.integrations.create import AsyncCachedCreate, CachedCreate
 from llmcache.integrations.request import OF_THEIR_OWN, model_of
 from llmcache.keys.clients import PASSED_BY
-from llmcache.spellings import hint_at, refused
+from llmcache.spellings import check_options, hint_at, refused
 
 if TYPE_CHECKING:
     from instructor import Instructor

@@ -28,6 +28,7 @@ from llmcache.keys.secrets import digest_secret
 from llmcache.lookup import Fresh, judge, lifetime
 from llmcache.modes import mode_in_context
 from llmcache.settings import Mode, Settings, layer, resolve
+from llmcache.spellings import check_options
 from llmcache.store import Failed, Operation, Store, store_of
 from llmcache.tally import CacheInfo, Tally, told_of_failure, warn_of_failure
 
@@ -98,13 +99,7 @@ class InstructorCache(instructor.cache.BaseCache):
     """
 
     def __init__(self, backend: Backend | str | None = None, **options: Any) -> None:
-        unknown = set(options) - {"ttl", "namespace"}
-        if unknown:
-            raise ConfigurationError(
-                f"InstructorCache takes backend, ttl and namespace, not {sorted(unknown)}.",
-                name=min(unknown),
-                allowed="backend, ttl, namespace",
-            )
+        check_options("InstructorCache", options, ("backend", "ttl", "namespace"))
         self.layer: dict[str, Any] = layer(
             options if backend is None else {"backend": backend, **options}
         )

@@ -330,7 +330,7 @@ def test_what_is_no_function_is_refused():
 
 
 def test_cache_with_takes_no_keyword_of_the_function():
-    with pytest.raises(ConfigurationError, match="ttl, mode, namespace and sample"):
+    with pytest.raises(ConfigurationError, match="Options: mode, namespace, sample, ttl"):
         plain.cache_with(pages=2)  # type: ignore[call-arg]
 
 
