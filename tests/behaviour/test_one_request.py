@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import instructor
-import openai
 import pytest
 from pydantic import BaseModel
 
@@ -47,9 +46,7 @@ def ask_through(client: Any, text: str) -> Any:
 
 @pytest.mark.parametrize("runs", RUNS)
 def test_fifty_threads_make_one_request(provider, backend, runs):
-    client = instructor.from_openai(
-        openai.OpenAI(base_url=provider.openai_url, api_key="k", max_retries=0)
-    )
+    client = instructor.from_openai(provider.openai_client())
     together = threading.Barrier(THREADS)
 
     @cached_structured(backend=backend)
@@ -71,9 +68,8 @@ def test_two_hundred_tasks_in_two_loops_make_one_request(provider, backend, runs
     together = threading.Barrier(2)
 
     def in_own_loop(_: int) -> list[set[str]]:
-        client = instructor.from_openai(
-            openai.AsyncOpenAI(base_url=provider.openai_url, api_key="k", max_retries=0)
-        )
+        sdk = provider.async_openai_client()
+        client = instructor.from_openai(sdk)
 
         @cached_structured(backend=backend, name="ask", version=1)
         async def ask(text: str) -> Answer:
@@ -81,11 +77,11 @@ def test_two_hundred_tasks_in_two_loops_make_one_request(provider, backend, runs
 
         async def all_runs() -> list[set[str]]:
             found = []
-            for run in range(runs):
-                await asyncio.to_thread(together.wait, 60)
-                answers = await asyncio.gather(*[ask(str(run)) for _ in range(TASKS)])
-                found.append({answer.model_dump_json() for answer in answers})
-            await client.client.close()
+            async with sdk:
+                for run in range(runs):
+                    await asyncio.to_thread(together.wait, 60)
+                    answers = await asyncio.gather(*[ask(str(run)) for _ in range(TASKS)])
+                    found.append({answer.model_dump_json() for answer in answers})
             return found
 
         return asyncio.run(all_runs())
