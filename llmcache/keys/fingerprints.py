@@ -56,19 +56,25 @@ class Fingerprints:
         self.asking = asking
         self.pinned = pinned
         self.files = files
-        self.twins: dict[bool, Fingerprints] = {files: self}
+        self.withholds: bool = False
+        self.twins: dict[tuple[bool, bool], Fingerprints] = {(files, False): self}
         self.of_types: Remembered[Reading] = Remembered()
         self.of_functions: Remembered[Reading] = Remembered()
         self.objects: Objects = Objects(self)
         self.aliases: dict[tuple[Any, str], Any] = {}
 
-    def at(self, files: bool) -> Fingerprints:  # noqa: FBT001 - as `Live`
-        """The same, sharing all that is known, where files may be read or may not."""
-        twin = self.twins.get(files)
+    def at(self, files: bool, *, withholds: bool = False) -> Fingerprints:  # noqa: FBT001 - as `Live`
+        """The same, sharing all that is known, for other files and secrets.
+
+        Args:
+            files: Whether source files may be read.
+            withholds: Whether secrets stay out, as they do of what code reads.
+        """
+        twin = self.twins.get((files, withholds))
         if twin is None:
             twin = copy.copy(self)
-            twin.files, twin.objects = files, self.objects.of(twin)
-            self.twins[files] = twin
+            twin.files, twin.withholds, twin.objects = files, withholds, self.objects.of(twin)
+            self.twins[files, withholds] = twin
         return twin
 
     def follower(self, reading: Reading, subject: type | None = None) -> Follower:
@@ -106,6 +112,12 @@ class Fingerprints:
         noted = noting_now()
         if noted is not None and self.project.owns(module.__name__):
             noted.unkeyed[f"module {shown_module(module.__name__)}"] = "handed on as a whole"
+
+    def met_secret(self, what: str) -> None:
+        """A secret within what the code reads stays out; said where asked."""
+        noted = noting_now()
+        if noted is not None:
+            noted.unkeyed[what] = "a secret"
 
     def of_client(self, value: object) -> bytes | None:
         """The identity of a client, 32 bytes; None: not one."""

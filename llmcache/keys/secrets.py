@@ -6,12 +6,15 @@ import hashlib
 import hmac
 import re
 
-__all__ = ["NAME_ENDINGS", "digest_secret", "is_secret_name"]
+__all__ = ["NAME_ENDINGS", "SECRET_KEYWORDS", "digest_secret", "is_secret_name"]
 
 NAME_ENDINGS = "(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)"
 """The ends of such names, as a pattern for any case of letters."""
 
 SECRET_NAME = re.compile(rf"{NAME_ENDINGS}\Z", re.IGNORECASE)
+
+SECRET_KEYWORDS = frozenset({"api_key", "auth_token", "azure_ad_token"})
+"""What parameters, fields and items are called that hold nothing but a secret."""
 
 
 def is_secret_name(name: str) -> bool:

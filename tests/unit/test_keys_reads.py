@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from llmcache.keys.code.chains import settled
 from llmcache.keys.key import FunctionKeys
@@ -101,6 +102,22 @@ def defined(text: str) -> Any:
             pass
 
     return os.environ[name]
+
+
+CONFIG = {"model": "small", "service": [{"api_key": "sk-1", "code": SecretStr("sk-2")}]}
+
+
+def configured(text: str, config: Any = None) -> Any:
+    return ask(text, CONFIG, config)
+
+
+def test_secrets_within_what_the_body_reads_are_listed_and_those_of_arguments_count() -> None:
+    keys = FunctionKeys(configured)
+    listed = (f"global {__name__}.CONFIG: {what}: a secret" for what in ("api_key", "SecretStr"))
+    assert keys.key(("x",), {}).unkeyed == tuple(listed)
+    given = [keys.digest(("x", {"api_key": secret}), {}) for secret in ("sk-1", "sk-2")]
+    given += [keys.digest(("x", SecretStr(secret)), {}) for secret in ("sk-1", "sk-2")]
+    assert len({*given}) == len(given)
 
 
 def hands_on(text: str) -> Any:

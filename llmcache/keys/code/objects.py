@@ -45,6 +45,7 @@ class Prints(References, Protocol):
 
     def follower(self, reading: Reading, subject: type | None = None) -> Follower: ...
     def folded(self, reading: Reading) -> bytes: ...
+    def at(self, files: bool, *, withholds: bool = False) -> References: ...  # noqa: FBT001 - as `Live`
 
 
 class Objects:
@@ -87,7 +88,8 @@ class Objects:
     def whole_value(self, label: str, value: Any, *, files: bool) -> Iterator[Piece]:
         """The canonical form; of a callable of the project that has none, its code."""
         try:
-            yield label, digest(value, path=label, references=self.prints, files=files)
+            public = self.prints.at(files, withholds=True)
+            yield label, digest(value, path=label, references=public, files=files)
         except UncacheableArgumentError:
             call = call_of(type(value))
             if call is not None and self.prints.project.wrote(call):

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from llmcache.keys.code.syntax import FunctionNode
+from llmcache.keys.secrets import SECRET_KEYWORDS
 
 __all__ = ["Secrets"]
-
-SECRET_KEYWORDS = frozenset({"api_key", "auth_token", "azure_ad_token"})
 
 
 def shown(value: ast.expr) -> str:

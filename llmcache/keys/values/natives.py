@@ -11,6 +11,7 @@ from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from llmcache.keys.secrets import SECRET_KEYWORDS
 from llmcache.keys.values.stream import Stream, Writer, native, native_leaf, size
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def write_dict(out: Stream, value: dict[object, object]) -> None:
 def write_pairs(out: Stream, value: dict[Any, Any]) -> None:
     """The items in the order of their encoded keys; `value` itself is not entered."""
     items = list(dict.items(value))
+    if out.references.withholds:
+        items = [item for item in items if not withheld(out, item[0])]
     out.write(b"d" + size(len(items)))
     pairs = []
     for key, item in items:
@@ -131,6 +134,14 @@ def write_pairs(out: Stream, value: dict[Any, Any]) -> None:
         kind = type(item)
         (writers.get(id(kind)) or out.resolve(kind))(out, item)  # as in write_items
     return None
+
+
+def withheld(out: Stream, key: object) -> bool:
+    """Whether an item or a field is a secret by its key."""
+    secret = type(key) is str and key in SECRET_KEYWORDS
+    if secret:
+        out.references.met_secret(f"{out.root}: {key}")
+    return secret
 
 
 def write_any_pairs(out: Stream, items: list[tuple[Any, Any]]) -> None:

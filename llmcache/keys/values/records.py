@@ -144,8 +144,23 @@ def record_writer(kind: type) -> Writer | None:
     return pydantic_value_writer(kind)
 
 
+def secret_writer(name: str) -> Writer:
+    """The writer of a secret, which is hashed like all else unless secrets stay out."""
+    write_secret = native(name, lambda v: (v.get_secret_value(),))
+    header = b"n" + framed_text(name) + size(0)
+
+    def write(out: Stream, value: object) -> None:
+        if out.references.withholds:
+            out.write(header)
+            out.references.met_secret(f"{out.root}: {name.removeprefix('pydantic.')}")
+        else:
+            write_secret(out, value)
+
+    return write
+
+
 def pydantic_value_writer(kind: type) -> Writer | None:
-    """Pydantic's secrets and URLs. A secret is hashed like all else and cannot be read back."""
+    """Pydantic's secrets and URLs."""
     bases = [
         base for base in kind.__mro__ if base.__module__.startswith(("pydantic.", "pydantic_core"))
     ]
@@ -153,7 +168,7 @@ def pydantic_value_writer(kind: type) -> Writer | None:
         return None
     name = f"pydantic.{RENAMED.get(bases[0].__name__, bases[0].__name__)}"
     if hasattr(bases[0], "get_secret_value"):
-        writer = native(name, lambda v: (v.get_secret_value(),))
+        writer = secret_writer(name)
     elif any(base.__name__ in URL_BASES for base in bases):
         writer = native_leaf(name, lambda v: (str(v),))
     else:

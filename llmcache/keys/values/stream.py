@@ -52,7 +52,17 @@ size: Callable[..., bytes] = Struct(">Q").pack
 
 
 class References(Protocol):
-    """How values that stand for code or for a service are written."""
+    """How values that stand for code or for a service are written.
+
+    Attributes:
+        withholds: Whether secrets stay out, as they do of what code reads.
+    """
+
+    withholds: bool
+
+    def met_secret(self, what: str) -> None:
+        """Take note that something stays out."""
+        ...
 
     def of_type(self, kind: Any) -> bytes:
         """What stands for a class, a generic alias, a type variable, ...: its schema."""
