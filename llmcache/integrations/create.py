@@ -43,7 +43,7 @@ def read_sample(value: object, name: str) -> int | None:
     raise refused(name, value, "a whole number from 0 on, or None")
 
 
-READERS = {**SPELLINGS, "sample": read_sample}
+READERS: Mapping[str, Callable[[Any, str], Any]] = {**SPELLINGS, "sample": read_sample}
 
 
 def check_names(request: Mapping[str, Any]) -> None:
