@@ -14,6 +14,11 @@ from llmcache.clock import SYSTEM
 
 __all__ = ["Limit", "limited", "unlingering"]
 
+monotonic = SYSTEM.monotonic
+
+SLACK = 0.001
+"""Seconds by which a socket may be wrong: to set its time-out is a call of the system."""
+
 
 class Limit:
     """The moment at which the exchange that is under way is given up, by the monotonic clock."""
@@ -27,7 +32,7 @@ class Limit:
         Raises:
             TimeoutError: There are none.
         """
-        left = self.due - SYSTEM.monotonic()
+        left = self.due - monotonic()
         if left <= 0:
             raise TimeoutError
         return left
@@ -39,21 +44,29 @@ class LimitedSocket:
     def __init__(self, socket: Any, limit: Limit) -> None:
         self.socket = socket
         self.limit = limit
+        self.timeout = math.inf
+
+    def hold(self) -> None:
+        """Let the next step on the socket take no longer than what is left, to a millisecond."""
+        left = self.limit.left()
+        if not -SLACK < left - self.timeout < SLACK:
+            self.socket.settimeout(left)
+            self.timeout = left
 
     def sendall(self, data: bytes) -> None:
         """As that of a socket."""
-        self.socket.settimeout(self.limit.left())
+        self.hold()
         self.socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
         """As that of a socket."""
-        self.socket.settimeout(self.limit.left())
+        self.hold()
         received: bytes = self.socket.recv(size)
         return received
 
     def recv_into(self, buffer: Any) -> int:
         """As that of a socket; asked by the parser of hiredis."""
-        self.socket.settimeout(self.limit.left())
+        self.hold()
         size: int = self.socket.recv_into(buffer)
         return size
 
