@@ -29,11 +29,12 @@ class Wait:
     __slots__ = ("asked", "due", "prolonged", "rang", "seconds", "task")
 
     def __init__(self, task: asyncio.Task[object], seconds: float, due: float) -> None:
-        self.task = task
-        self.seconds = seconds
-        self.due = due
-        self.asked = task.cancelling()
-        self.prolonged = self.rang = False
+        self.task: asyncio.Task[object] = task
+        self.seconds: float = seconds
+        self.due: float = due
+        self.asked: int = task.cancelling()
+        self.prolonged: bool = False
+        self.rang: bool = False
 
 
 class Alarms:
