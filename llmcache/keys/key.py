@@ -28,7 +28,7 @@ from llmcache.keys.options import (
 )
 from llmcache.keys.parts import CacheKey, KeyParts
 from llmcache.keys.plan import KeyPlan, Planner
-from llmcache.keys.result import Declaration, ResultType, is_type, keyword_of
+from llmcache.keys.result import NO_TYPES, Declaration, ResultType, is_type, keyword_of
 
 __all__ = ["Bound", "CacheKey", "FunctionKeys", "KeyParts", "Keying", "ResultType"]
 
@@ -178,12 +178,14 @@ class FunctionKeys:
 
     def result_of(self, plan: KeyPlan, variables: dict[str, Any]) -> ResultType:
         """The type of the result of a call that was bound; known for each choice of types."""
-        given = [item for item in variables.items() if is_type(item[1])]
+        given = [
+            one for one in variables.items() if type(one[1]) not in NO_TYPES and is_type(one[1])
+        ]
         if plan.declared is None:
             named = keyword_of(variables, "response_model")
             given += [("", named)] if is_type(named) else []
         # By address, and kept by the result: types that are equal may differ, some have no hash.
-        place = tuple([(name, id(kind)) for name, kind in given])
+        place = tuple([(name, id(kind)) for name, kind in given]) if given else ()
         result = plan.result_types.get(place)
         if result is None:
             declared = self.declaration.of_call(variables.items())
