@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 from llmcache.clock import SYSTEM
 
 __all__ = ["Limit", "limited", "unlingering"]
 
-monotonic = SYSTEM.monotonic
+monotonic: Callable[[], float] = SYSTEM.monotonic
 
 SLACK = 0.001
 """Seconds by which a socket may be wrong: to set its time-out is a call of the system."""
@@ -44,7 +45,7 @@ class LimitedSocket:
     def __init__(self, socket: Any, limit: Limit) -> None:
         self.socket = socket
         self.limit = limit
-        self.timeout = math.inf
+        self.timeout: float = math.inf
 
     def hold(self) -> None:
         """Let the next step on the socket take no longer than what is left, to a millisecond."""
