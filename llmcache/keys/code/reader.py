@@ -208,7 +208,13 @@ class Reader(ast.NodeVisitor):
         self.read(node)
         self.first = outer
 
-    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef  # noqa: N815 - named as `ast` asks
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        """As `visit_FunctionDef`."""
+        self.visit_FunctionDef(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        """As `visit_FunctionDef`."""
+        self.visit_FunctionDef(node)
 
     def mangled(self, name: str) -> str:
         """A name as it is looked up."""
