@@ -97,10 +97,18 @@ class Objects:
             elif self.is_bound_method(value):
                 yield from self.bound_pieces(label, value, files=files)
             else:
-                code = digest_of_template(value) or self.prints.of_class(type(value))
+                code = digest_of_template(value) or self.code_of(value)
                 if code:
                     yield f"{label}: code", code
                 yield label, f"{label_of(value)} has no stable form"
+
+    def code_of(self, value: Any) -> bytes:
+        """The code of its class; of a container that of the classes of what is in it."""
+        held = [value]
+        if isinstance(value, dict | list | tuple | set | frozenset):
+            held += [*value.values()] if isinstance(value, dict) else [*value]
+        kinds = {type(one.__self__ if type(one) is types.MethodType else one) for one in held}
+        return b"".join(sorted(map(self.prints.of_class, kinds)))
 
     def is_bound_method(self, value: Any) -> bool:
         """Whether it is a function of the project that is bound to an object."""
