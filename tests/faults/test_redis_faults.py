@@ -113,7 +113,7 @@ class Load:
 def test_under_load_only_backend_errors_arise_and_caching_resumes(
     server: RedisServer, backend: RedisBackend, clock: ManualClock, fault: str
 ) -> None:
-    """It resumes within the longest pause after the last failure, which a busy thread tells late."""
+    """Within the longest pause after the last failure, which a busy thread may tell late."""
     begin, end = {
         "killed": (server.kill, server.start),
         "frozen": (server.freeze, server.thaw),

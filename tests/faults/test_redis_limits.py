@@ -14,6 +14,7 @@ import pytest
 from llmcache import cached_structured
 from llmcache.backends.patience import patience
 from llmcache.backends.redis.backend import RedisBackend
+from llmcache.backends.redis.connections import Limit, LimitedSocket
 from llmcache.clock import SYSTEM
 from llmcache.errors import BackendUnavailableError
 from llmcache.flight.leases import LIFE, Lease, Renewals
@@ -132,6 +133,23 @@ def test_who_waits_for_a_connection_has_no_more_time_either(server: RedisServer)
         server.thaw()
         first.join(LONG)
         assert found == [an_entry()]
+
+
+@pytest.mark.parametrize("sent", [b"", b"+OK"])
+def test_an_answer_that_came_while_the_thread_could_not_run_is_taken(sent: bytes) -> None:
+    """One last look after the time is over, and no more."""
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(sent)
+        limit = Limit()
+        limit.begin(SYSTEM.monotonic() - 1)
+        line = LimitedSocket(near, limit)
+        if sent:
+            assert line.recv(100) == sent
+        with pytest.raises(TimeoutError):
+            line.recv(100)
+        with pytest.raises(TimeoutError):
+            line.sendall(b"GET")
 
 
 # Closing

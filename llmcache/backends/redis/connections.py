@@ -13,7 +13,7 @@ from typing import Any
 
 from llmcache.clock import SYSTEM
 
-__all__ = ["Limit", "limited", "unlingering"]
+__all__ = ["Limit", "LimitedSocket", "limited", "unlingering"]
 
 monotonic: Callable[[], float] = SYSTEM.monotonic
 
@@ -25,7 +25,12 @@ class Limit:
     """The moment at which the exchange that is under way is given up, by the monotonic clock."""
 
     def __init__(self) -> None:
-        self.due: float = math.inf
+        self.begin(math.inf)
+
+    def begin(self, due: float) -> None:
+        """Hold a new exchange to this moment."""
+        self.due: float = due
+        self.looked: bool = False
 
     def left(self) -> float:
         """Seconds until then.
@@ -38,6 +43,16 @@ class Limit:
             raise TimeoutError
         return left
 
+    def left_to_receive(self) -> float:
+        """As `left`, but with one last look: what came while the thread could not run is there."""
+        try:
+            return self.left()
+        except TimeoutError:
+            if self.looked:
+                raise
+            self.looked = True
+            return SLACK
+
 
 class LimitedSocket:
     """A socket that sends and receives within the limit, however often it is asked."""
@@ -47,27 +62,26 @@ class LimitedSocket:
         self.limit = limit
         self.timeout: float = math.inf
 
-    def hold(self) -> None:
+    def hold(self, left: float) -> None:
         """Let the next step on the socket take no longer than what is left, to a millisecond."""
-        left = self.limit.left()
         if not -SLACK < left - self.timeout < SLACK:
             self.socket.settimeout(left)
             self.timeout = left
 
     def sendall(self, data: bytes) -> None:
         """As that of a socket."""
-        self.hold()
+        self.hold(self.limit.left())
         self.socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
         """As that of a socket."""
-        self.hold()
+        self.hold(self.limit.left_to_receive())
         received: bytes = self.socket.recv(size)
         return received
 
     def recv_into(self, buffer: Any) -> int:
         """As that of a socket; asked by the parser of hiredis."""
-        self.hold()
+        self.hold(self.limit.left_to_receive())
         size: int = self.socket.recv_into(buffer)
         return size
 

@@ -90,7 +90,7 @@ class Lines:
             line = self.idle.get_nowait()
         except Empty:
             line = self.another(due)
-        line.limit.due = due
+        line.limit.begin(due)
         return line
 
     def another(self, due: float) -> Any:
