@@ -216,5 +216,5 @@ class Ledgers(Protocol):
         ...
 
     def before_close(self, flush: Callable[[], None]) -> None:
-        """Call `flush` before closing: it adds what was counted and not yet added."""
+        """Call `flush` before closing: it says what is left to say, such as counts."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -22,27 +23,29 @@ __all__ = ["Clients", "GivenClients", "OwnClients"]
 Loop = asyncio.AbstractEventLoop
 
 
-class Clients:
+class Clients(ABC):
     """Where a driver gets its way to the server from."""
 
     native = True
     """Whether there is a way for event loops; else the sync one is driven in a thread."""
 
+    @abstractmethod
     def for_thread(self) -> Lines | GivenServer:
         """The way for calls that block."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def for_loop(self) -> AsyncLines | AsyncGivenServer:
         """The way for the running event loop."""
-        raise NotImplementedError
 
     def loop_for_threads(self) -> Loop | None:
         """The event loop that has to work for threads too, as there is no client for them."""
         return None
 
+    @abstractmethod
     def close(self) -> None:
         """Close what was opened here."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """As `close`, async."""
 
@@ -90,6 +93,12 @@ class GivenClients(Clients):
                 allowed="a URL, which serves any number of loops",
             )
         return self.server
+
+    def close(self) -> None:
+        """As `Clients.close`: nothing was."""
+
+    async def aclose(self) -> None:
+        """As `Clients.aclose`: nothing was."""
 
 
 def runs_here(loop: Loop) -> bool:
