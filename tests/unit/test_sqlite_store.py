@@ -8,6 +8,7 @@ import gc
 import random
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from llmcache.backends.base import Entry, Nothing, Scope
 from llmcache.backends.sqlite import SQLiteBackend
+from llmcache.backends.sqlite.file import only_looking
 from llmcache.backends.workers import workers
 from llmcache.errors import BackendUnavailableError, BackendWarning
 from llmcache.testing import ManualClock
@@ -325,6 +327,30 @@ def test_one_that_was_never_closed_says_so(path: Path) -> None:
     backend.get(key_of(1))
     with pytest.warns(ResourceWarning, match="was not closed"):
         backend = None
+
+
+def test_a_failure_does_not_hold_on_to_the_connection(
+    backend: SQLiteBackend, clock: ManualClock
+) -> None:
+    """Else the garbage collector ends a thread's connection, and may begin with SQLite's handle."""
+    backend.put(key_of(1), entry_at(clock))
+    gc.collect()
+    held: list[weakref.ref[Any]] = []
+
+    def fail() -> None:
+        with only_looking(), pytest.raises(BackendUnavailableError):
+            backend.put(key_of(2), entry_at(clock))
+        held.append(weakref.ref(backend.sessions.here.connection))
+
+    gc.disable()
+    try:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        (connection,) = held
+        assert connection() is None
+    finally:
+        gc.enable()
 
 
 def test_one_that_was_never_used_has_nothing_to_close(path: Path) -> None:

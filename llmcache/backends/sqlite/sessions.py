@@ -125,29 +125,33 @@ class Sessions:
             BackendError: It could not be done within the time that is left.
         """
         waiting: Pauses | None = None
+        failure: BaseException | None = None
         reopenings = damage_seen = 0
-        while True:
-            try:
-                connection = self.connection(operation)
-                with connection.gate:
-                    return work(connection, *given)
-            except FAILURES as error:
-                failure = error
-            what, waiting = meaning(failure), waiting or Pauses(self.timeout, clock=self.clock)
-            if what is Meaning.LOCKED:
-                if waiting.once_more():
-                    continue
-                break
-            reopenings += 1
-            if what is Meaning.REFUSED or reopenings > MOST_REOPENINGS:
-                break
-            known, self.here.connection = self.here.connection, None
-            damage_seen += what is Meaning.DAMAGED
-            if damage_seen > 1 and not self.replace(operation, known, failure):
-                reopenings -= 1  # it was waiting, not trying
-                if not waiting.once_more():
+        try:
+            while True:
+                try:
+                    connection = self.connection(operation)
+                    with connection.gate:
+                        return work(connection, *given)
+                except FAILURES as error:
+                    failure = error
+                what, waiting = meaning(failure), waiting or Pauses(self.timeout, clock=self.clock)
+                if what is Meaning.LOCKED:
+                    if waiting.once_more():
+                        continue
                     break
-        raise as_backend_error(failure, self.description, operation) from failure
+                reopenings += 1
+                if what is Meaning.REFUSED or reopenings > MOST_REOPENINGS:
+                    break
+                known, self.here.connection = self.here.connection, None
+                damage_seen += what is Meaning.DAMAGED
+                if damage_seen > 1 and not self.replace(operation, known, failure):
+                    reopenings -= 1  # it was waiting, not trying
+                    if not waiting.once_more():
+                        break
+            raise as_backend_error(failure, self.description, operation) from failure
+        finally:
+            failure = None  # it and this frame would hold each other, and the connection with them
 
     def connection(self, operation: str) -> Connection:
         """This thread's connection to the file that is at the path now."""
