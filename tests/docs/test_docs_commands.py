@@ -29,7 +29,7 @@ def parse(words: list[str]) -> None:
     Raises:
         click.UsageError: There is no such command or option.
     """
-    with click.Context(llmcache, info_name="llmcache") as context:
+    with click.Context(llmcache, info_name="llmcache", **llmcache.context_settings) as context:
         name, command, rest = llmcache.resolve_command(context, words)
         assert command is not None
         command.make_context(name, rest, parent=context)

@@ -221,7 +221,7 @@ def test_a_type_that_cannot_be_hashed_has_a_key() -> None:
     [
         (int | str, str | int),
         (Literal["a", "b"], Literal["b", "a"]),
-        (Annotated[int, 1], Annotated[int, True]),
+        (Annotated[int, [1]], Annotated[int, [True]]),
     ],
 )
 def test_equal_types_in_another_order_have_keys_of_their_own(one: Any, other: Any) -> None:
