@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from llmcache import SQLiteBackend, cached_structured, configure
-from llmcache.backends import BackendBase, Claim, Entry, Nothing, Scope
+from llmcache.backends import Backend, Claim, Entry, Nothing, Scope
+from llmcache.testing.contract.base import PlainBackend
 
 
 class Gate:
@@ -28,15 +29,13 @@ class Gate:
         self.late = not self.opened.wait(30)
 
 
-class Plain(BackendBase):
+class Plain(PlainBackend):
     """A user's own store, which goes by nobody's patience."""
 
-    description = "plain"
-
     def __init__(self, held: str, gate: Gate) -> None:
+        super().__init__()
         self.held = held
         self.gate = gate
-        self.kept: dict[str, Entry] = {}
 
     def pass_by(self, operation: str) -> None:
         """What is held waits here."""
@@ -45,17 +44,11 @@ class Plain(BackendBase):
 
     def get(self, key: str) -> Entry | Nothing:
         self.pass_by("get")
-        return self.kept.get(key, Nothing.ABSENT)
+        return super().get(key)
 
     def put(self, key: str, entry: Entry) -> None:
         self.pass_by("put")
-        self.kept[key] = entry
-
-    def delete(self, key: str) -> bool:
-        return self.kept.pop(key, None) is not None
-
-    def close(self) -> None:
-        pass
+        super().put(key, entry)
 
 
 class Leased(SQLiteBackend):
@@ -95,6 +88,16 @@ def gate() -> Iterator[Gate]:
     gate.opened.set()
 
 
+def asking(backend: Backend) -> Any:
+    """A function that is cached there."""
+
+    @cached_structured(backend=backend, version=1)
+    async def ask(text: str) -> str:
+        return text
+
+    return ask
+
+
 async def cancelled_at(gate: Gate, call: Any) -> asyncio.Task[Any]:
     """The call's task, cancelled where the gate holds it."""
     task = asyncio.ensure_future(call)
@@ -106,9 +109,7 @@ async def cancelled_at(gate: Gate, call: Any) -> asyncio.Task[Any]:
 async def test_one_who_waits_for_a_read_leaves_at_once(gate):
     configure(backend_timeout="1h")
 
-    @cached_structured(backend=Plain("get", gate), version=1)
-    async def ask(text: str) -> str:
-        return text
+    ask = asking(Plain("get", gate))
 
     task = await cancelled_at(gate, ask("a"))
     with pytest.raises(asyncio.CancelledError):
@@ -120,9 +121,7 @@ async def test_what_was_paid_for_is_stored_where_that_comes_in_time(gate):
     configure(backend_timeout="1h")
     backend = Plain("put", gate)
 
-    @cached_structured(backend=backend, version=1)
-    async def ask(text: str) -> str:
-        return text
+    ask = asking(backend)
 
     task = await cancelled_at(gate, ask("a"))
     asyncio.get_running_loop().call_soon(gate.opened.set)
@@ -134,9 +133,7 @@ async def test_what_was_paid_for_is_stored_where_that_comes_in_time(gate):
 async def test_one_who_waits_for_a_write_leaves_when_the_patience_of_the_call_is_over(gate):
     configure(backend_timeout="1ms")
 
-    @cached_structured(backend=Plain("put", gate), version=1)
-    async def ask(text: str) -> str:
-        return text
+    ask = asking(Plain("put", gate))
 
     task = await cancelled_at(gate, ask("a"))
     with pytest.raises(asyncio.CancelledError):

@@ -9,30 +9,10 @@ from typing import Any
 import pytest
 
 from llmcache import LRUBackend, RedisBackend, SQLiteBackend, TieredBackend, cached_structured
-from llmcache.backends import Backend, BackendBase, Entry, Nothing, Scope
+from llmcache.backends import Backend, Entry, Scope
 from llmcache.backends.default import DefaultBackend
+from llmcache.testing.contract.base import PlainBackend
 from llmcache.testing.redis import server_or_skip
-
-
-class Plain(BackendBase):
-    """A user's own backend, which has nothing better than a thread."""
-
-    description = "plain"
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Entry] = {}
-
-    def get(self, key: str) -> Entry | Nothing:
-        return self.kept.get(key, Nothing.ABSENT)
-
-    def put(self, key: str, entry: Entry) -> None:
-        self.kept[key] = entry
-
-    def delete(self, key: str) -> bool:
-        return self.kept.pop(key, None) is not None
-
-    def close(self) -> None:
-        pass
 
 
 class Full(ThreadPoolExecutor):
@@ -45,9 +25,9 @@ class Full(ThreadPoolExecutor):
 def topology(name: str, path: Any) -> Backend:
     """One store of each kind."""
     if name == "plain":
-        return Plain()
+        return PlainBackend()
     if name == "plain tier":
-        return TieredBackend(LRUBackend(), Plain())
+        return TieredBackend(LRUBackend(), PlainBackend())
     file = SQLiteBackend(path / "a.db")
     if name == "file":
         return file

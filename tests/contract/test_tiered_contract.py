@@ -8,36 +8,13 @@ from hypothesis import settings
 
 from llmcache.backends import (
     Backend,
-    BackendBase,
-    Entry,
     LRUBackend,
-    Nothing,
     SQLiteBackend,
     TieredBackend,
 )
 from llmcache.clock import Clock
 from llmcache.testing import BackendContract
-
-
-class PlainBackend(BackendBase):
-    """Another's backend: nothing but what every backend must do."""
-
-    description = "plain"
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Entry] = {}
-
-    def get(self, key: str) -> Entry | Nothing:
-        return self.kept.get(key, Nothing.ABSENT)
-
-    def put(self, key: str, entry: Entry) -> None:
-        self.kept[key] = entry
-
-    def delete(self, key: str) -> bool:
-        return self.kept.pop(key, None) is not None
-
-    def close(self) -> None:
-        pass
+from llmcache.testing.contract.base import PlainBackend
 
 
 class TestPlain(BackendContract):

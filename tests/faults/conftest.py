@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from llmcache.testing.redis import RedisServer, server_or_skip
+
 WORKER = Path(__file__).with_name("sqlite_worker.py")
 PATIENCE = 120
 """Seconds after which a process of a test counts as hung; no test depends on it being short."""
@@ -115,6 +117,13 @@ def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., list[str]]
         return out.splitlines()
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A server of the test's own, which it may freeze, fill or kill."""
+    with server_or_skip() as server:
+        yield server
 
 
 @pytest.fixture

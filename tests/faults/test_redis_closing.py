@@ -18,7 +18,7 @@ from llmcache.flight.leases import Lease, Renewals
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.contract.base import KEY, OTHER
 from llmcache.testing.contract.base import an_entry as entry_of
-from llmcache.testing.redis import RedisServer, server_or_skip
+from llmcache.testing.redis import RedisServer
 
 redis = pytest.importorskip("redis")
 aioredis = pytest.importorskip("redis.asyncio")
@@ -29,12 +29,6 @@ LONG = 60
 
 SOON = 20
 """Seconds within which ends what would otherwise last `LONG`."""
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with server_or_skip() as server:
-        yield server
 
 
 def connections(server: RedisServer, name: str = "mine") -> int:

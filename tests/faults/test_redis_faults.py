@@ -29,12 +29,6 @@ HANG = 30
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with server_or_skip() as server:
-        yield server
-
-
-@pytest.fixture
 def clock() -> ManualClock:
     """Moves the breaker's pauses, so that no test sleeps through them."""
     return ManualClock()

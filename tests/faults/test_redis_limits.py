@@ -20,7 +20,7 @@ from llmcache.flight.leases import LIFE
 from llmcache.testing.clock import ManualClock
 from llmcache.testing.contract.base import KEY, SCOPE
 from llmcache.testing.contract.base import an_entry as entry_of
-from llmcache.testing.redis import RedisServer, server_or_skip
+from llmcache.testing.redis import RedisServer
 
 redis = pytest.importorskip("redis")
 aioredis = pytest.importorskip("redis.asyncio")
@@ -31,12 +31,6 @@ LONG = 60
 
 SOON = 20
 """Seconds within which ends what would otherwise last `LONG`."""
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with server_or_skip() as server:
-        yield server
 
 
 def asked(backend: RedisBackend, mode: str) -> object:

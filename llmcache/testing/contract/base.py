@@ -15,11 +15,30 @@ from typing import Any, TypeVar
 
 import pytest
 
-from llmcache.backends.base import AsyncLeasing, Backend, Claim, Entry, Nothing, Scope, able
+from llmcache.backends.base import (
+    AsyncLeasing,
+    Backend,
+    BackendBase,
+    Claim,
+    Entry,
+    Nothing,
+    Scope,
+    able,
+)
 from llmcache.clock import Clock
 from llmcache.testing.clock import ManualClock
 
-__all__ = ["KEY", "OTHER", "SCOPE", "BackendSuite", "Driven", "an_entry", "key_of", "need"]
+__all__ = [
+    "KEY",
+    "OTHER",
+    "SCOPE",
+    "BackendSuite",
+    "Driven",
+    "PlainBackend",
+    "an_entry",
+    "key_of",
+    "need",
+]
 
 SCOPE = Scope("", "shop.extract")
 
@@ -32,6 +51,30 @@ def key_of(number: int) -> str:
 KEY, OTHER = key_of(1), key_of(2)
 
 Ability = TypeVar("Ability")
+
+
+class PlainBackend(BackendBase):
+    """A dict: the least that passes, with no ability beyond get, put and delete."""
+
+    description = "plain"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Entry] = {}
+
+    def get(self, key: str) -> Entry | Nothing:
+        """As `Backend.get`."""
+        return self.kept.get(key, Nothing.ABSENT)
+
+    def put(self, key: str, entry: Entry) -> None:
+        """As `Backend.put`."""
+        self.kept[key] = entry
+
+    def delete(self, key: str) -> bool:
+        """As `Backend.delete`."""
+        return self.kept.pop(key, None) is not None
+
+    def close(self) -> None:
+        """As `Backend.close`: nothing is held."""
 
 
 def an_entry(  # noqa: PLR0913 - what a test needs of an entry, by name
