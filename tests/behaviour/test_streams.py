@@ -230,14 +230,23 @@ async def test_tasks_read_one_stream_and_a_cancelled_one_disturbs_nobody(source)
         async for item in source.aitems(count):
             yield item
 
+    all_read = asyncio.Barrier(5)
+
     async def read() -> list[int]:
-        return [item.number async for item in items(50)]
+        found: list[int] = []
+        async for item in items(50):
+            if not found:
+                await all_read.wait()
+            found.append(item.number)
+            await asyncio.sleep(0)
+        return found
 
     tasks = [asyncio.create_task(read()) for _ in range(5)]
-    while source.given < 5:
+    while not source.given > 1:
         await asyncio.sleep(0)
     tasks[0].cancel()
     rest = await asyncio.gather(*tasks[1:])
+    assert tasks[0].cancelled()
     assert rest == [list(range(50))] * 4
     assert source.begun == 1
 
