@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import json
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ from llmcache.backends.configured import backend_in_use
 from llmcache.backends.workers import in_worker
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.engine.forms import ASYNC_STREAM, AWAITABLE, STREAM
-from llmcache.engine.question import KeptParts, Plan, Question
+from llmcache.engine.keeping import kept_parts
+from llmcache.engine.question import Plan, Question
 from llmcache.events import listened
 from llmcache.keys.key import Bound, CacheKey, FunctionKeys, Keying, ResultType
 from llmcache.keys.secrets import digest_secret
 from llmcache.keys.values.canonical import FileNeeded
 from llmcache.ledger import account_of
 from llmcache.modes import mode_in_context
-from llmcache.previews import previews, unkeyed_beside
 from llmcache.settings import Mode, Settings, generation, resolve
 from llmcache.store import store_of
 from llmcache.tally import Tally
@@ -219,8 +218,7 @@ class Variant:
             bound.digest(),
             subject.codec(bound.result),
             call.run,
-            lambda: kept_parts(plan, bound),
-            bound.former,
+            bound,
             subject.mark,
             plan.settings.backend_timeout,
             plan.settings.clock.monotonic() if listened() else None,
@@ -236,23 +234,5 @@ class Variant:
     def described(self, plan: Plan, call: Arguments) -> Question:
         """A question whose parts are known already, so that nothing is read later."""
         question = self.question(plan, call)
-        parts = question.parts()
-        question.parts = lambda: parts
+        question.parts = kept_parts(question)
         return question
-
-
-def kept_parts(plan: Plan, bound: Bound) -> KeptParts:
-    """What the key of a call is made of."""
-    parts = bound.parts()
-    beside: dict[str, str] = {}
-    if plan.settings.previews and not plan.settings.sealing_keys:
-        beside = previews(bound.counted())
-    shared = b""
-    if parts.manifest not in plan.kept_manifests:
-        shared = as_json({**parts.shared, **unkeyed_beside(bound.unkeyed())})
-    return KeptParts(as_json({**parts.call, **beside}), parts.manifest, shared)
-
-
-def as_json(parts: Mapping[str, str]) -> bytes:
-    """Parts as they are kept."""
-    return json.dumps(dict(parts), ensure_ascii=False, separators=(",", ":")).encode()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from llmcache.backends.base import Claim, Entry
 from llmcache.codecs import Unreadable
-from llmcache.engine.keeping import prepared, prepared_items
+from llmcache.engine.keeping import kept_parts, prepared, prepared_items
 from llmcache.engine.question import (
     Answer,
     KeptParts,
@@ -85,7 +85,7 @@ def in_turn(question: Question, lease: Lease, limit: float | None) -> Steps[Answ
 def computed(question: Question, turn: Turn, lease: Lease) -> Steps[Answer]:
     """Compute while our lease is kept alive, and store."""
     if turn.epoch is not None:
-        turn = turn._replace(parts=question.parts())
+        turn = turn._replace(parts=kept_parts(question))
     if lease.stands:
         renewals.keep(lease)
     monotonic = question.plan.settings.clock.monotonic

@@ -1,11 +1,12 @@
-"""From a result to the entry that keeps it, or the reason why none does.
+"""From a call and its result to the entry that keeps it, or the reason why none does.
 
-Pure, but for counts and warnings.
+Pure, but for counts and warnings, and for files that a part of the key may stand for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,15 +18,38 @@ from llmcache.engine.question import Answer, KeptParts, Question, Turn
 from llmcache.errors import UncacheableResultWarning
 from llmcache.flight.items import Items
 from llmcache.lookup import lifetime
+from llmcache.previews import previews, unkeyed_beside
 
 __all__ = [
     "entry_of",
     "forget_usage",
+    "kept_parts",
     "prepared",
     "prepared_items",
     "tell_usage",
     "worth_keeping",
 ]
+
+
+def kept_parts(question: Question) -> KeptParts:
+    """What is kept of the key; asked before the function runs, as it may change its arguments."""
+    if question.parts is not None:
+        return question.parts
+    plan, bound = question.plan, question.bound
+    parts = bound.parts()
+    beside: dict[str, str] = {}
+    if plan.settings.previews and not plan.settings.sealing_keys:
+        beside = previews(bound.counted())
+    shared = b""
+    if parts.manifest not in plan.kept_manifests:
+        shared = as_json({**parts.shared, **unkeyed_beside(bound.unkeyed())})
+    return KeptParts(as_json({**parts.call, **beside}), parts.manifest, shared)
+
+
+def as_json(parts: Mapping[str, str]) -> bytes:
+    """Parts as they are kept."""
+    return json.dumps(dict(parts), ensure_ascii=False, separators=(",", ":")).encode()
+
 
 told: ContextVar[tuple[object, Usage] | None] = ContextVar("llmcache.usage", default=None)
 

@@ -18,7 +18,7 @@ def found(question: Question) -> Entry | Nothing | Failed:
     entry = question.plan.store.get(question.key)
     if entry is Nothing.ABSENT and len(question.plan.keying.secrets) > 1:
         get = question.plan.store.get
-        return rotated(question, [(key, get(key)) for key in question.former()])
+        return rotated(question, [(key, get(key)) for key in question.bound.former()])
     return entry
 
 
@@ -27,7 +27,7 @@ async def afound(question: Question) -> Entry | Nothing | Failed:
     entry = await question.plan.store.aget(question.key)
     if entry is Nothing.ABSENT and len(question.plan.keying.secrets) > 1:
         aget = question.plan.store.aget
-        return rotated(question, [(key, await aget(key)) for key in question.former()])
+        return rotated(question, [(key, await aget(key)) for key in question.bound.former()])
     return entry
 
 
@@ -62,7 +62,7 @@ def claim_looks(question: Question) -> bool:
 
 def every_key(question: Question) -> tuple[str, ...]:
     """All digests under which the answer may be stored."""
-    return question.key, *question.former()
+    return question.key, *question.bound.former()
 
 
 def rotated(

@@ -19,7 +19,7 @@ from llmcache.engine.forms import (
 )
 from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
-from llmcache.keys.key import Keying
+from llmcache.keys.key import Bound, Keying
 from llmcache.lookup import Outcome, judge
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
@@ -99,9 +99,7 @@ class Question:
     Attributes:
         key: The digest.
         function: Runs the user's function with this call's arguments.
-        parts: What the key is made of; asked at most once, before the function runs, as it may
-            change its arguments.
-        former: The digests it had under older encryption keys, looked up when `key` is absent.
+        bound: What the key was made of.
         mark: What the function gives where it is not a result: put before what is stored.
         patience: Seconds that storage may still add to this call.
         began: When it was asked, by the monotonic clock; None where nobody listens.
@@ -112,14 +110,14 @@ class Question:
         behind: Whether it is computed behind its caller's back, as a refresh that is nobody's call.
         told: Whether the call has been counted: once, whatever comes of it later.
         reason: Why there was nothing to serve, where the claim was what looked.
+        parts: What is kept of `bound`, where that is known already.
     """
 
     plan: Plan
     key: str
     codec: ResultCodec
     function: Callable[[], Any]
-    parts: Callable[[], KeptParts]
-    former: Callable[[], tuple[str, ...]]
+    bound: Bound
     mark: bytes
     patience: float
     began: float | None
@@ -130,6 +128,7 @@ class Question:
     behind: bool = False
     told: bool = False
     reason: str = ""
+    parts: KeptParts | None = None
 
     @property
     def seat(self) -> tuple[int, Scope, str, bytes]:
