@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import array
 import collections
+import contextlib
 import copyreg
 import dataclasses
 import datetime as dt
@@ -257,6 +258,18 @@ def hashable(value: object) -> bool:
     return not isinstance(value, Told | Image | PDF | Audio)
 
 
+def told_apart(items: list[Any]) -> list[Any]:
+    """Those that can be in one set or dict: a number of numpy or pandas may compare to an array."""
+    found: set[Any] = set()
+    kept = []
+    for item in items:
+        with contextlib.suppress(TypeError, ValueError):
+            if item not in found:
+                found.add(item)
+                kept.append(item)
+    return kept
+
+
 def holders(child: st.SearchStrategy[Any]) -> list[st.SearchStrategy[Any]]:
     """Every kind that holds others."""
     items, named = st.lists(child, max_size=3), st.dictionaries(TEXT, child, max_size=3)
@@ -278,9 +291,8 @@ def holders(child: st.SearchStrategy[Any]) -> list[st.SearchStrategy[Any]]:
         *(named.map(kind) for kind in of_names),
         *(child.map(kind) for kind in of_one),
         st.builds(rows, items, child),
-        st.sets(HASHABLE, max_size=3) | st.frozensets(HASHABLE, max_size=3),
-        st.dictionaries(HASHABLE, child, max_size=3),
-        st.lists(HASHABLE, max_size=3).map(collections.Counter),
+        SEVERAL.map(set) | SEVERAL.map(frozenset) | SEVERAL.map(collections.Counter),
+        st.builds(lambda keys, held: dict(zip(keys, held, strict=False)), SEVERAL, items),
         spaces.map(lambda held: types.SimpleNamespace(**held)),
         spaces.map(lambda held: argparse.Namespace(**held)),
         *(st.builds(kind, child, child) for kind in (Pair, Couple, Point, slice)),
@@ -300,9 +312,13 @@ def nested(child: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCALARS = st.one_of(LEAVES)
 HASHABLE = st.recursive(
     SCALARS.filter(hashable),
-    lambda child: st.lists(child, max_size=2).map(tuple) | st.frozensets(child, max_size=3),
+    lambda child: (
+        st.lists(child, max_size=2).map(tuple)
+        | st.lists(child, max_size=3).map(told_apart).map(frozenset)
+    ),
     max_leaves=4,
 )
+SEVERAL = st.lists(HASHABLE, max_size=3).map(told_apart)
 VALUES = st.recursive(SCALARS, nested, max_leaves=8)
 FEW = st.sampled_from([0, False, 0.0, -0.0, "", b"", None, (), math.nan, Tone.DRY, Name("")])
 LIKELY_ALIKE = st.recursive(FEW, nested, max_leaves=3)
