@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from llmcache.errors import ConfigurationError
@@ -29,8 +29,7 @@ SHOWN_OPTION = re.compile(
 """The options that are ours and hold no secret: an unknown one may be a key that is misplaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """The pieces of a URL.
 
     Attributes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import dataclasses
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlencode
 
 from platformdirs import user_cache_path
@@ -59,8 +58,7 @@ NEAR_OPTIONS: Readers = {f"{NEAR}{name}": reader for name, reader in MEMORY_OPTI
 TIER_OPTIONS: Readers = {"near_ttl": partial(parse_duration, name="near_ttl")}
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What is settled outside the URL; each only where it has a meaning."""
 
     directory: Path | None
@@ -104,7 +102,7 @@ def plan_redis(address: Address, around: Surroundings) -> Plan:
     if address.scheme != "unix" and number and not number.isdecimal():
         raise refused(address.shown, f"a database is a number, as in /0, not {number!r}")
     values = read_options(address.options, REDIS_OPTIONS | CLIENT_OPTIONS, address.shown)
-    around = dataclasses.replace(around, timeout=min(around.timeout or EXCHANGE, EXCHANGE))
+    around = around._replace(timeout=min(around.timeout or EXCHANGE, EXCHANGE))
     options = with_timeout({k: v for k, v in values.items() if k in REDIS_OPTIONS}, around)
     query = urlencode({k: v for k, v in values.items() if k in CLIENT_OPTIONS})
     url = f"{address.scheme}://{address.authority}{address.path}{'?' if query else ''}{query}"
@@ -115,7 +113,7 @@ def plan_tier(address: Address, around: Surroundings) -> Plan:
     """`memory+sqlite:///…`, `memory+redis://…`."""
     near, tier, rest = split_options(address)
     scheme = address.scheme.removeprefix("memory+")
-    far = dataclasses.replace(address, scheme=scheme, options=rest)
+    far = address._replace(scheme=scheme, options=rest)
     return TierPlan(near, SCHEMES[scheme](far, around), tier)
 
 

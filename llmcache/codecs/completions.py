@@ -7,8 +7,7 @@ Anthropic messages, and whoever speaks like them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.codecs.state import instance_dict
 
@@ -30,8 +29,7 @@ REASONS = {
 """Why the model stopped, where that spoils the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What one answer took.
 
     Attributes:

@@ -21,7 +21,6 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from llmcache.codecs.outcomes import Unreadable, Unstorable
@@ -45,11 +44,10 @@ LENGTH = struct.Struct(">Q")
 ITEM = struct.Struct(">I")
 
 
-@dataclass(frozen=True, slots=True)
 class Framing:
-    """How values are framed; immutable, safe to share between threads.
+    """How values are framed; safe to share between threads.
 
-    Attributes:
+    Args:
         compress_above: Values of more bytes than this are compressed, where that makes them
             smaller.
         max_bytes: A larger value is not stored, nor ever inflated to.
@@ -61,13 +59,16 @@ class Framing:
             missing.
     """
 
-    compress_above: int = 4096
-    max_bytes: int = 64 * 1024 * 1024
-    keys: tuple[bytes, ...] = field(default=(), repr=False)
-    ciphers: dict[bytes, Any] = field(init=False, repr=False, compare=False, hash=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ciphers", {key_id(key): cipher(key) for key in self.keys})
+    def __init__(
+        self,
+        compress_above: int = 4096,
+        max_bytes: int = 64 * 1024 * 1024,
+        keys: tuple[bytes, ...] = (),
+    ) -> None:
+        self.compress_above = compress_above
+        self.max_bytes = max_bytes
+        self.keys = keys
+        self.ciphers: dict[bytes, Any] = {key_id(key): cipher(key) for key in keys}
 
     def pack(self, data: bytes, associated: bytes) -> bytes:
         """Frame a value.

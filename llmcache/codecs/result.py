@@ -6,9 +6,8 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -29,8 +28,7 @@ CODECS = 512
 Reader = Callable[[bytes], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Dumped:
+class Dumped(NamedTuple):
     """A value that can be stored.
 
     Attributes:

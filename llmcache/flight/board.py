@@ -22,7 +22,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from llmcache.flight.flight import Abandoned, Flight, running_loop
@@ -33,7 +32,6 @@ __all__ = ["Alone", "Flights", "Follow", "Lead", "inside"]
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
 class Lead(Generic[Result]):
     """You compute, and say how it ended.
 
@@ -41,23 +39,23 @@ class Lead(Generic[Result]):
     it takes the flight off the board.
     """
 
-    flight: Flight[Result]
-    board: Flights[Result]
+    def __init__(self, flight: Flight[Result], board: Flights[Result]) -> None:
+        self.flight = flight
+        self.board = board
 
     def __del__(self) -> None:
         if self.flight.task is None and not self.flight.future.done():
             self.board.end(self.flight, Abandoned())
 
 
-@dataclass(frozen=True, slots=True)
 class Follow(Generic[Result]):
     """Somebody computes already: wait for it. `held_up`: the flights that wait with you."""
 
-    flight: Flight[Result]
-    held_up: tuple[Flight[Any], ...] = ()
+    def __init__(self, flight: Flight[Result], held_up: tuple[Flight[Any], ...] = ()) -> None:
+        self.flight = flight
+        self.held_up = held_up
 
 
-@dataclass(frozen=True, slots=True)
 class Alone:
     """Waiting would be waiting for yourself: compute, and share it with nobody."""
 

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.keys.code.pieces import MISSING, Piece, framed_piece
 from llmcache.keys.fingerprints import Fingerprints
@@ -20,8 +20,7 @@ from llmcache.keys.values.canonical import encode, feed
 __all__ = ["Bound", "Keying"]
 
 
-@dataclass(frozen=True, slots=True)
-class Keying:
+class Keying(NamedTuple):
     """How all calls under the same settings are keyed.
 
     Attributes:
@@ -38,7 +37,8 @@ class Keying:
     secrets: tuple[bytes, ...] = ()
 
 
-@dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
+# Not frozen, which doubles what making one takes: each call makes one.
+@dataclass(slots=True, eq=False, repr=False)
 class Bound:
     """One call; what `key=` and `depends_on` say of it is asked once, when it is made.
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from llmcache.keys.parts import KeyParts
 
@@ -25,8 +26,7 @@ PREVIEW, UNKEYED = BESIDE = "preview of ", "not in the key: "
 """How names begin that are kept with the parts of a key, and are none of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(NamedTuple):
     """The stored entry that differs in the fewest parts, and what differs."""
 
     key: str

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from llmcache.keys.code.pieces import Reading
 
 __all__ = ["Noted", "noting", "noting_now"]
 
 
-@dataclass(slots=True)
 class Noted:
     """What was met.
 
@@ -22,8 +20,9 @@ class Noted:
         unkeyed: What else does not count, with the reason.
     """
 
-    readings: dict[int, Reading] = field(default_factory=dict)
-    unkeyed: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.readings: dict[int, Reading] = {}
+        self.unkeyed: dict[str, str] = {}
 
     def all(self) -> Iterator[Reading]:
         """The readings; looking at one may lead to others, which follow."""

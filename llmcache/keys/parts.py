@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmcache.keys.code.pieces import Piece
 from llmcache.keys.identities import Identity
@@ -32,8 +33,7 @@ class CacheKey:
     unkeyed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyParts:
+class KeyParts(NamedTuple):
     """The parts of a key, apart by how often they are kept.
 
     Attributes:

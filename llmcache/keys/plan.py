@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -24,25 +23,29 @@ __all__ = ["KeyPlan", "Planner"]
 FORMAT = b"llmcache/1"
 
 
-@dataclass(slots=True)
 class KeyPlan:
     """What is known of a function for one class of `self`.
 
-    Attributes:
+    Args:
         reading: What the function reads.
         state: A hash fed with all of it that stays.
         binder: Binds the arguments that count.
-        lively: Whether anything besides the arguments is made anew at each call.
         declared: The type of every result; None: it depends on the call.
+        lively: Whether anything besides the arguments is made anew at each call.
+
+    Attributes:
         result_types: What is known of results, by the types that a call passes.
     """
 
-    reading: Reading
-    state: Any
-    binder: Binder
-    lively: bool
-    declared: Any
-    result_types: dict[tuple[Any, ...], ResultType] = field(default_factory=dict)
+    def __init__(
+        self, reading: Reading, state: Any, binder: Binder, declared: Any, *, lively: bool
+    ) -> None:
+        self.reading = reading
+        self.state = state
+        self.binder = binder
+        self.declared = declared
+        self.lively = lively
+        self.result_types: dict[tuple[Any, ...], ResultType] = {}
 
 
 class Planner:
@@ -157,4 +160,4 @@ class Planner:
             left_out.add(self.binder.names[0])
         state = reading.state(FORMAT)
         lively = bool(reading.live or reading.own or reading.methods or self.lively)
-        return KeyPlan(reading, state, self.binder.without(left_out), lively, declared)
+        return KeyPlan(reading, state, self.binder.without(left_out), declared, lively=lively)

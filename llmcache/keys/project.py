@@ -12,8 +12,8 @@ import importlib.util
 import sys
 import sysconfig
 import types
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["SDKS", "Project", "module_identity", "shown_module"]
 
@@ -59,8 +59,7 @@ def module_identity(name: str | None) -> str:
     return main_names(name)[1] if name in MAIN else name or "<unknown>"
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """What belongs to the user.
 
     Attributes:

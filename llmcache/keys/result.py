@@ -7,8 +7,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Declaration", "ResultType", "evaluated", "is_type", "keyword_of"]
 
@@ -21,8 +20,7 @@ NO_TYPES = frozenset({str, int, float, bool, bytes, type(None), list, dict, tupl
 AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 
-@dataclass(frozen=True, slots=True)
-class ResultType:
+class ResultType(NamedTuple):
     """What is known of a result before there is one.
 
     Attributes:

@@ -7,7 +7,6 @@ written as a reference, so that recursive models end.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import hashlib
 import inspect
@@ -16,7 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.keys.shapes import Field, fields_of, is_said, pydantic_aspects, validators_of
 from llmcache.keys.values.attributes import attributes, declared_names, said_by
@@ -24,8 +23,7 @@ from llmcache.keys.values.attributes import attributes, declared_names, said_by
 __all__ = ["Described", "describe_type"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Described:
+class Described(NamedTuple):
     """A type in pieces.
 
     Attributes:
@@ -41,27 +39,34 @@ class Described:
     classes: tuple[type, ...]
 
 
-@dataclasses.dataclass(slots=True)
 class Describer:
     """One walk over a type.
 
-    Attributes:
+    Args:
         function: A function's fingerprint, for validators and default factories, given the class
             that it stands in.
         value: A plain value's canonical bytes, or None where it has none.
         by_fields: Whether a class counts by its fields or, as an SDK's own, by its name.
+
+    Attributes:
         pieces: What was found, by the words that an explanation uses.
         met: The classes met so far, with the label of each.
         open: The aliases being described.
     """
 
-    function: Callable[[Any, type | None], bytes]
-    value: Callable[[Any], bytes | None]
-    by_fields: Callable[[type], bool]
-    pieces: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    finer: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)
-    met: dict[int, tuple[type, str]] = dataclasses.field(default_factory=dict)
-    open: set[int] = dataclasses.field(default_factory=set)
+    def __init__(
+        self,
+        function: Callable[[Any, type | None], bytes],
+        value: Callable[[Any], bytes | None],
+        by_fields: Callable[[type], bool],
+    ) -> None:
+        self.function = function
+        self.value = value
+        self.by_fields = by_fields
+        self.pieces: dict[str, bytes] = {}
+        self.finer: dict[str, dict[str, bytes]] = {}
+        self.met: dict[int, tuple[type, str]] = {}
+        self.open: set[int] = set()
 
     def annotation(self, kind: Any) -> bytes:
         """Any annotation; classes with fields leave pieces of their own."""

@@ -7,8 +7,7 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.keys.project import SDKS
 from llmcache.keys.values.attributes import said_by
@@ -32,8 +31,7 @@ MADE = ("__dataclass_fields__", "__attrs_attrs__")
 """What class decorators leave that write methods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field: its annotation, and everything else that was said about it."""
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,12 @@ LEASE = LeaseRow("theirs", this_process(), epoch=3, seconds=10.0, expires=NOW + 
     [
         (None, True),
         (LEASE, False),
-        (replace(LEASE, token="mine"), True),  # noqa: S106 - names a computation
-        (replace(LEASE, epoch=2), True),
-        (replace(LEASE, expires=NOW), True),
-        (replace(LEASE, expires=NOW + 10 + 3600), True),
-        (replace(LEASE, holder=Process("elsewhere", 1, "1")), False),
-        (replace(LEASE, holder=replace(this_process(), started="another time")), True),
+        (LEASE._replace(token="mine"), True),  # noqa: S106 - names a computation
+        (LEASE._replace(epoch=2), True),
+        (LEASE._replace(expires=NOW), True),
+        (LEASE._replace(expires=NOW + 10 + 3600), True),
+        (LEASE._replace(holder=Process("elsewhere", 1, "1")), False),
+        (LEASE._replace(holder=this_process()._replace(started="another time")), True),
     ],
     ids=[
         *("none", "held", "own", "older epoch", "ended", "the clock went back"),
@@ -49,10 +48,10 @@ def test_a_lease_is_free(lease: LeaseRow | None, free: bool) -> None:  # noqa: F
 def test_a_process_that_ended_is_dead_and_one_elsewhere_is_not_known_to_be() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert is_dead(replace(this_process(), pid=ended.pid))
+    assert is_dead(this_process()._replace(pid=ended.pid))
     assert not is_dead(Process("elsewhere", ended.pid, ""))
     assert not is_dead(this_process())
-    assert not is_dead(replace(this_process(), pid=1, started="")), "another user's, perhaps"
+    assert not is_dead(this_process()._replace(pid=1, started="")), "another user's, perhaps"
 
 
 def test_a_forked_child_is_another_process(forked: Any) -> None:
@@ -68,10 +67,10 @@ EMPTY = Filling(entries=0, content=0, pages=30, unused=0)
     ("filling", "excess"),
     [
         (EMPTY, None),
-        (replace(EMPTY, entries=99), None),
-        (replace(EMPTY, entries=100), Excess(1 + 2, -1)),
-        (replace(EMPTY, pages=BOUNDS.pages, unused=20), None),
-        (replace(EMPTY, pages=BOUNDS.pages + 2), Excess(-99, 2 * PAGE + 1300 + 200_000)),
+        (EMPTY._replace(entries=99), None),
+        (EMPTY._replace(entries=100), Excess(1 + 2, -1)),
+        (EMPTY._replace(pages=BOUNDS.pages, unused=20), None),
+        (EMPTY._replace(pages=BOUNDS.pages + 2), Excess(-99, 2 * PAGE + 1300 + 200_000)),
     ],
     ids=["empty", "one more", "one too many", "pages unused", "pages full"],
 )
@@ -87,18 +86,18 @@ def test_what_has_to_go_before_an_entry_comes(filling: Filling, excess: Excess |
 def test_what_has_begun_to_go_goes_on_until_there_is_slack() -> None:
     """So a long run of puts evicts in turns, and does not look before each whether it should."""
     slack = 200_000
-    within = replace(EMPTY, pages=BOUNDS.pages - 10)
+    within = EMPTY._replace(pages=BOUNDS.pages - 10)
     assert excess_of(within, BOUNDS, 1000) is None
     left = excess_of(within, BOUNDS, 1000, begun=True)
     assert left is not None and left.bytes == slack + 1300 - 10 * PAGE  # noqa: PT018 - for the checker
-    enough = replace(EMPTY, pages=BOUNDS.pages - slack // PAGE - 2)
+    enough = EMPTY._replace(pages=BOUNDS.pages - slack // PAGE - 2)
     assert excess_of(enough, BOUNDS, 1000, begun=True) is None
 
 
 def test_where_an_empty_file_fills_the_bound_the_content_counts() -> None:
     tiny = Bounds(100_000)
-    assert excess_of(replace(EMPTY, content=99_000), tiny, 1000) is None
-    assert excess_of(replace(EMPTY, content=99_001), tiny, 1000) == Excess(0, 1 + 2000)
+    assert excess_of(EMPTY._replace(content=99_000), tiny, 1000) is None
+    assert excess_of(EMPTY._replace(content=99_001), tiny, 1000) == Excess(0, 1 + 2000)
 
 
 def test_file_and_log_together_stay_within_a_fifth_of_the_bound() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from llmcache.backends.sqlite import fork
 from llmcache.backends.sqlite.failures import (
@@ -115,8 +114,7 @@ class Transaction:
                     self.raw.execute("ROLLBACK")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How to open.
 
     Attributes:

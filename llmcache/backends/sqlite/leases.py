@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.backends.sqlite.process import Process, is_dead, this_process
 
@@ -14,8 +13,7 @@ CLOCK_SLACK = 60.0
 """Seconds by which an end may lie beyond the lease's life before the clock must have jumped."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRow:
+class LeaseRow(NamedTuple):
     """One lease as stored."""
 
     token: str

@@ -7,8 +7,8 @@ import os
 import platform
 import sys
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Process", "is_dead", "this_process"]
 
@@ -18,8 +18,7 @@ ENDED = ("Z", "X")  # a process that nobody waited for yet
 STARTED_FIELD = 19  # of what follows the command in /proc/<pid>/stat; ticks since boot
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """A process, told apart from later ones of the same number.
 
     Attributes:

@@ -7,9 +7,8 @@ bounded.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from functools import cached_property
 from math import inf
+from typing import NamedTuple
 
 __all__ = [
     "BATCH",
@@ -47,48 +46,35 @@ SMALLEST_LOG = 8
 LARGEST_LOG = 2000
 
 
-@dataclass(frozen=True)
 class Bounds:
     """How large the store may grow.
 
-    Attributes:
+    Args:
         bytes: Of content, and of the file with its log.
         entries: None: as many as fit.
+
+    Attributes:
+        size: `bytes`, or what no file of SQLite reaches.
+        log_pages: Pages of the log at which it is written back.
+        pages: Pages of the database in use; an empty one has some fifteen.
+        rows_at_once: Rows that a write may change beyond its own: each makes the log longer, which
+            counts.
+        tiny: Whether an empty file nearly fills it, so that only the content is bounded.
     """
 
-    bytes: int
-    entries: int | None = None
-
-    @cached_property
-    def size(self) -> int:
-        """The bound, or what no file of SQLite reaches."""
-        return min(self.bytes, LARGEST_FILE)
-
-    @cached_property
-    def pages(self) -> int:
-        """Pages of the database in use; an empty one has some fifteen."""
+    def __init__(self, bytes: int, entries: int | None = None) -> None:  # noqa: A002 - what it counts
+        self.bytes = bytes
+        self.entries = entries
+        self.size: int = min(bytes, LARGEST_FILE)
+        self.log_pages: int = max(SMALLEST_LOG, min(LARGEST_LOG, int(self.size * LOG_PART) // PAGE))
         others = SHARED_MEMORY + LARGEST_WRITE + 2 * self.log_pages
         small = int(self.size * TOLERATED) // PAGE - others
-        return max(SMALLEST_FILE, min(int(self.size * FILE_PART) // PAGE, small))
-
-    @cached_property
-    def log_pages(self) -> int:
-        """Pages of the log at which it is written back."""
-        return max(SMALLEST_LOG, min(LARGEST_LOG, int(self.size * LOG_PART) // PAGE))
-
-    @cached_property
-    def rows_at_once(self) -> int:
-        """Rows that a write may change beyond its own: each makes the log longer, which counts."""
-        return self.pages // 16
-
-    @cached_property
-    def tiny(self) -> bool:
-        """Whether an empty file nearly fills it, so that only the content is bounded."""
-        return self.pages == SMALLEST_FILE
+        self.pages: int = max(SMALLEST_FILE, min(int(self.size * FILE_PART) // PAGE, small))
+        self.rows_at_once: int = self.pages // 16
+        self.tiny: bool = self.pages == SMALLEST_FILE
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
+class Filling(NamedTuple):
     """How full a store is.
 
     Attributes:
@@ -104,8 +90,7 @@ class Filling:
     unused: int
 
 
-@dataclass(frozen=True, slots=True)
-class Excess:
+class Excess(NamedTuple):
     """What has to go: so many entries, and so many bytes."""
 
     entries: int

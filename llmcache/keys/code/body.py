@@ -10,7 +10,8 @@ import dis
 import hashlib
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from llmcache.keys.code.chains import Chain, settled
 from llmcache.keys.code.locals import Locals, Origin
@@ -26,8 +27,7 @@ GLOBAL_USES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """One function's own code.
 
     Attributes:
@@ -58,7 +58,7 @@ class Body:
     assigned: frozenset[Chain] = frozenset()
     left_out: frozenset[Chain] = frozenset()
     lookups: frozenset[tuple[Chain, str | Chain]] = frozenset()
-    imports: Mapping[str, frozenset[Origin]] = field(default_factory=dict)
+    imports: Mapping[str, frozenset[Origin]] = MappingProxyType({})
     secret_parameters: frozenset[str] = frozenset()
     computed_lookups: frozenset[Chain] = frozenset()
     reads_docstring: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from llmcache.keys.code.syntax import FunctionNode
@@ -31,8 +30,7 @@ class Origin(NamedTuple):
     top: bool = False
 
 
-@dataclass(slots=True)
-class Locals:
+class Locals(NamedTuple):
     """What is known of local names: chains and texts they stand for, when given once."""
 
     aliases: dict[str, ast.expr]

@@ -29,7 +29,7 @@ Live = Callable[[bool], Iterator[Piece]]
 BY_BODY: Final = "the body itself changes it"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reading:
     """The result of following a set of functions.
 

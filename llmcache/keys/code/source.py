@@ -16,8 +16,7 @@ import types
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcache.keys.code.syntax import FunctionNode
 
@@ -55,8 +54,7 @@ def find_syntax(code: types.CodeType, module_globals: dict[str, Any]) -> Functio
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """The functions of one file by first line and name, as syntax and as code."""
 
     nodes: dict[tuple[int, str], list[FunctionNode]]

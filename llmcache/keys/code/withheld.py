@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from llmcache.keys.code.syntax import FunctionNode
 from llmcache.keys.secrets import SECRET_KEYWORDS
@@ -31,13 +30,13 @@ def shown(value: ast.expr) -> str:
     return "an expression"
 
 
-@dataclass(slots=True)
 class Secrets:
     """What only ever goes to `api_key=`: the nodes there, and the local names that lead there."""
 
-    names: set[str] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)
-    shown: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.hidden: set[int] = set()
+        self.shown: set[str] = set()
 
     @classmethod
     def of(cls, node: FunctionNode) -> Secrets:
