@@ -27,8 +27,16 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture
+def ledger_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes all ledgers now and then writes none."""
+    monkeypatch.setattr("llmcache.ledger.book.flush", lambda: None)
+
+
 @pytest.fixture(params=["", "memory+"])
-def opened(server: RedisServer, request: pytest.FixtureRequest) -> Iterator[Callable[[], Backend]]:
+def opened(
+    server: RedisServer, request: pytest.FixtureRequest, ledger_at_rest: None
+) -> Iterator[Callable[[], Backend]]:
     """Opens one more backend on an empty server that knows all scripts: another process."""
     server.say("FLUSHALL")
     backends: list[Any] = []
