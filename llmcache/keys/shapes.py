@@ -170,7 +170,7 @@ def validators_of(kind: type) -> Iterator[tuple[str, Any]]:
     for group in PARSING:
         for name, decorator in getattr(infos, group, {}).items():
             info = decorator.info
-            when = (getattr(info, "mode", ""), getattr(info, "fields", ()))
+            when = (info.mode, getattr(info, "fields", ()))
             yield f"{group} {name} {when}", decorator.func
     for known in kind.__mro__:
         top = known.__module__.partition(".")[0]
