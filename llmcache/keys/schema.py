@@ -173,10 +173,10 @@ class Describer:
         )
 
     def variable(self, kind: Any) -> bytes:
-        bound = getattr(kind, "__bound__", None)
-        allowed = getattr(kind, "__constraints__", ())
-        described = [self.annotation(item) for item in (*allowed, *([bound] if bound else ()))]
-        return framed("variable", kind.__name__.encode(), *described)
+        allowed = (*getattr(kind, "__constraints__", ()), kind.__bound__)
+        # Without a bound some Pythons have the type of None there.
+        said = [item for item in allowed if item is not None and item is not types.NoneType]
+        return framed("variable", kind.__name__.encode(), *map(self.annotation, said))
 
     def anything(self, value: Any) -> bytes:
         """A value that stands in a type: a default, a constraint, an example, a function."""

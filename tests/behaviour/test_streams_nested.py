@@ -103,6 +103,23 @@ async def test_so_does_an_async_one(backend):
     assert walk.cache_info()[:4] == (0, 3, 0, 0)
 
 
+def test_a_reader_that_the_source_waits_for_goes_on_with_items_of_its_own(backend):
+    """It has begun, so only its second item shows that its source asks for that very item."""
+    readers: list[Iterator[int]] = []
+    begun = itertools.count(1)
+
+    @cached_structured(backend=backend, ignore=["count", "others"], version=1)
+    def words(count: Iterator[int], others: list[Iterator[int]]) -> Iterator[int]:
+        first = next(count) == 1
+        yield 0
+        yield next(others[1]) if first else 1
+
+    readers += [words(begun, readers), words(begun, readers)]
+    assert [next(reader) for reader in readers] == [0, 0]
+    assert list(readers[0]) == [1]
+    assert next(begun) == 3
+
+
 def test_two_generators_in_two_threads_do_not_feed_each_other(backend):
     """Each has given an item before it reads the other, so neither would ever have to wait."""
     both = threading.Barrier(2)

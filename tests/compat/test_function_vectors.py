@@ -20,21 +20,23 @@ from llmcache.keys.project import Project
 
 HERE = Path(__file__).parent
 PINNED = HERE / "function_vectors.json"
-NAME = "function_vectors_app"
 
 
-def loaded() -> ModuleType:
-    """The functions, as a module of their own name however this file is imported."""
-    spec = importlib.util.spec_from_file_location(NAME, HERE / f"{NAME}.py")
+def loaded(name: str) -> ModuleType:
+    """A file beside this one, as a module of its own name however this file is imported."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-app = loaded()
+app, more = loaded("function_vectors_app"), loaded("type_vectors_app")
+TYPES = {
+    name: (module.__name__, kind) for module in (app, more) for name, kind in module.TYPES.items()
+}
 
 
 def digest_of_function(name: str) -> str:
@@ -43,7 +45,8 @@ def digest_of_function(name: str) -> str:
 
 
 def digest_of_type(name: str) -> str:
-    return Fingerprints(Project(NAME)).of_type(app.TYPES[name]).hex()
+    home, kind = TYPES[name]
+    return Fingerprints(Project(home)).of_type(kind).hex()
 
 
 def pinned() -> dict[str, dict[str, str]]:
@@ -60,7 +63,7 @@ def test_the_key_of_a_function_is_what_it_always_was(
     assert digest_of_function(name) == pinned()["functions"][name]
 
 
-@pytest.mark.parametrize("name", app.TYPES)
+@pytest.mark.parametrize("name", TYPES)
 def test_the_fingerprint_of_a_type_is_what_it_always_was(name: str) -> None:
     assert digest_of_type(name) == pinned()["types"][name]
 
@@ -76,7 +79,7 @@ def test_every_function_was_read_from_its_source() -> None:
 
 def test_every_function_and_type_is_pinned_and_no_two_are_alike() -> None:
     assert set(app.FUNCTIONS) == set(pinned()["functions"])
-    assert set(app.TYPES) == set(pinned()["types"])
+    assert set(TYPES) == set(pinned()["types"])
     digests = [*pinned()["functions"].values(), *pinned()["types"].values()]
     assert len(set(digests)) == len(digests)
 
@@ -84,7 +87,7 @@ def test_every_function_and_type_is_pinned_and_no_two_are_alike() -> None:
 if __name__ == "__main__":
     known = pinned() if PINNED.exists() else {"functions": {}, "types": {}}
     functions = {name: digest_of_function(name) for name in app.FUNCTIONS}
-    types = {name: digest_of_type(name) for name in app.TYPES}
+    types = {name: digest_of_type(name) for name in TYPES}
     merged = {
         "functions": functions | known["functions"],
         "types": types | known["types"],
