@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import enum
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -53,6 +52,8 @@ def hint_at(name: str, known: Iterable[str], *, alike: float = 0.6) -> str:
         known: The names that exist.
         alike: From 0, whatever is nearest, to 1, equal; what is less alike is not hinted at.
     """
+    import difflib  # noqa: PLC0415 - only for who is about to get an error
+
     near = difflib.get_close_matches(name, known, 1, alike)
     return f" Did you mean {near[0]!r}?" if near else ""
 

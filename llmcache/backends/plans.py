@@ -3,118 +3,110 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from llmcache.backends.base import BackendBase
 from llmcache.clock import Clock
 
 __all__ = [
-    "DefaultPlan",
-    "FilePlan",
-    "MemoryPlan",
-    "NullPlan",
+    "Options",
     "Plan",
-    "RedisPlan",
-    "TierPlan",
+    "default_plan",
+    "file_plan",
+    "memory_plan",
+    "null_plan",
+    "redis_plan",
+    "tier_plan",
 ]
 
 Options = tuple[tuple[str, Any], ...]
 """Keyword arguments, sorted by name, hashable."""
 
 
-class Plan(Protocol):
-    """What can be built. Plans are frozen and compare by value."""
+class Plan:
+    """What can be built.
 
-    def build(self, clock: Clock) -> BackendBase:
-        """A new backend; nothing is opened yet."""
-        ...
+    Args:
+        asked: What is asked for: by this alone plans compare.
+        build: Makes a new backend, with the clock that it reads; nothing is opened yet.
+    """
+
+    def __init__(self, asked: tuple[Hashable, ...], build: Callable[[Clock], BackendBase]) -> None:
+        self.asked = asked
+        self.build = build
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.asked == other.asked
+
+    def __hash__(self) -> int:
+        return hash(self.asked)
 
 
-@dataclass(frozen=True)
-class NullPlan:
+def null_plan() -> Plan:
     """Nothing."""
 
-    def build(self, clock: Clock) -> BackendBase:  # noqa: ARG002 - as all plans
-        """See `Plan.build`."""
+    def build(_: Clock) -> BackendBase:
         from llmcache.backends.null import NullBackend  # noqa: PLC0415 - only what is asked for
 
         return NullBackend()
 
+    return Plan(("null",), build)
 
-@dataclass(frozen=True)
-class MemoryPlan:
+
+def memory_plan(options: Options) -> Plan:
     """An LRU."""
 
-    options: Options
-
-    def build(self, clock: Clock) -> BackendBase:
-        """See `Plan.build`."""
+    def build(clock: Clock) -> BackendBase:
         from llmcache.backends.lru import LRUBackend  # noqa: PLC0415 - as above
 
-        return LRUBackend(**dict(self.options), clock=clock)
+        return LRUBackend(**dict(options), clock=clock)
+
+    return Plan(("memory", options), build)
 
 
-@dataclass(frozen=True)
-class FilePlan:
+def file_plan(path: Path, options: Options) -> Plan:
     """A SQLite file; two spellings of one path are one."""
 
-    path: Path = field(compare=False)
-    options: Options
-    real_path: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "real_path", os.path.realpath(self.path))
-
-    def build(self, clock: Clock) -> BackendBase:
-        """See `Plan.build`."""
+    def build(clock: Clock) -> BackendBase:
         from llmcache.backends.sqlite import SQLiteBackend  # noqa: PLC0415 - as above
 
-        return SQLiteBackend(self.path, **dict(self.options), clock=clock)
+        return SQLiteBackend(path, **dict(options), clock=clock)
+
+    return Plan(("file", os.path.realpath(path), options), build)
 
 
-@dataclass(frozen=True)
-class RedisPlan:
+def redis_plan(url: str, options: Options) -> Plan:
     """A Redis or Valkey."""
 
-    url: str
-    options: Options
-
-    def build(self, clock: Clock) -> BackendBase:
-        """See `Plan.build`."""
+    def build(clock: Clock) -> BackendBase:
         from llmcache.backends.redis.backend import RedisBackend  # noqa: PLC0415 - as above
 
-        return RedisBackend(self.url, **dict(self.options), clock=clock)
+        return RedisBackend(url, **dict(options), clock=clock)
+
+    return Plan(("redis", url, options), build)
 
 
-@dataclass(frozen=True)
-class TierPlan:
+def tier_plan(near: Plan, far: Plan, options: Options) -> Plan:
     """Memory in front of another."""
 
-    near: MemoryPlan
-    far: Plan
-    options: Options
-
-    def build(self, clock: Clock) -> BackendBase:
-        """See `Plan.build`."""
+    def build(clock: Clock) -> BackendBase:
         from llmcache.backends.tiered import TieredBackend  # noqa: PLC0415 - as above
 
-        near, far = self.near.build(clock), self.far.build(clock)
-        return TieredBackend(near, far, **dict(self.options), clock=clock)
+        return TieredBackend(near.build(clock), far.build(clock), **dict(options), clock=clock)
+
+    return Plan(("tier", near, far, options), build)
 
 
-@dataclass(frozen=True)
-class DefaultPlan:
+def default_plan(near: Plan, path: Path, file_options: Options, options: Options) -> Plan:
     """Memory in front of the default file."""
+    file = file_plan(path, file_options)
 
-    near: MemoryPlan
-    far: FilePlan
-    options: Options
-
-    def build(self, clock: Clock) -> BackendBase:
-        """See `Plan.build`."""
+    def build(clock: Clock) -> BackendBase:
         from llmcache.backends.default import DefaultBackend  # noqa: PLC0415 - as above
 
-        near, file = self.near.build(clock), self.far.build(clock)
-        return DefaultBackend(near, file, self.far.path, **dict(self.options), clock=clock)
+        tier = dict(options)
+        return DefaultBackend(near.build(clock), file.build(clock), path, **tier, clock=clock)
+
+    return Plan(("default", near, file, options), build)

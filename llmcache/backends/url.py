@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlencode
 
-from platformdirs import user_cache_path
-
 from llmcache.backends.address import Address, read_address, read_options, refused, whole_number
 from llmcache.backends.base import BackendBase
 from llmcache.backends.forks import forkable
 from llmcache.backends.plans import (
-    DefaultPlan,
-    FilePlan,
-    MemoryPlan,
-    NullPlan,
     Options,
     Plan,
-    RedisPlan,
-    TierPlan,
+    default_plan,
+    file_plan,
+    memory_plan,
+    null_plan,
+    redis_plan,
+    tier_plan,
 )
 from llmcache.clock import SYSTEM, Clock
 from llmcache.durations import Duration, parse_duration, parse_size
@@ -70,19 +68,19 @@ def plan_null(address: Address, _: Surroundings) -> Plan:
     """`null://`."""
     bare(address)
     read_options(address.options, {}, address.shown)
-    return NullPlan()
+    return null_plan()
 
 
-def plan_memory(address: Address, _: Surroundings) -> MemoryPlan:
+def plan_memory(address: Address, _: Surroundings) -> Plan:
     """`memory://?max_entries=1000`."""
     bare(address)
-    return MemoryPlan(sorted_options(read_options(address.options, MEMORY_OPTIONS, address.shown)))
+    return memory_plan(sorted_options(read_options(address.options, MEMORY_OPTIONS, address.shown)))
 
 
-def plan_file(address: Address, around: Surroundings) -> FilePlan:
+def plan_file(address: Address, around: Surroundings) -> Plan:
     """`sqlite:///relative.db`, `sqlite:////absolute.db`."""
     options = read_options(address.options, FILE_OPTIONS, address.shown)
-    return FilePlan(file_path(address), sorted_options(with_timeout(options, around)))
+    return file_plan(file_path(address), sorted_options(with_timeout(options, around)))
 
 
 def plan_default(address: Address, around: Surroundings) -> Plan:
@@ -93,7 +91,7 @@ def plan_default(address: Address, around: Surroundings) -> Plan:
     if around.max_bytes is not None:
         options.setdefault("max_bytes", around.max_bytes)
     path = (around.directory or cache_directory()) / DEFAULT_FILE
-    return DefaultPlan(near, FilePlan(path, sorted_options(options)), tier)
+    return default_plan(near, path, sorted_options(options), tier)
 
 
 def plan_redis(address: Address, around: Surroundings) -> Plan:
@@ -106,7 +104,7 @@ def plan_redis(address: Address, around: Surroundings) -> Plan:
     options = with_timeout({k: v for k, v in values.items() if k in REDIS_OPTIONS}, around)
     query = urlencode({k: v for k, v in values.items() if k in CLIENT_OPTIONS})
     url = f"{address.scheme}://{address.authority}{address.path}{'?' if query else ''}{query}"
-    return RedisPlan(url, sorted_options(options))
+    return redis_plan(url, sorted_options(options))
 
 
 def plan_tier(address: Address, around: Surroundings) -> Plan:
@@ -114,7 +112,7 @@ def plan_tier(address: Address, around: Surroundings) -> Plan:
     near, tier, rest = split_options(address)
     scheme = address.scheme.removeprefix("memory+")
     far = address._replace(scheme=scheme, options=rest)
-    return TierPlan(near, SCHEMES[scheme](far, around), tier)
+    return tier_plan(near, SCHEMES[scheme](far, around), tier)
 
 
 SCHEMES: dict[str, Callable[[Address, Surroundings], Plan]] = {
@@ -265,6 +263,8 @@ def file_path(address: Address) -> Path:
 
 def cache_directory() -> Path:
     """`llmcache` in the user's cache directory."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only where no path is given
+
     directory = user_cache_path("llmcache", appauthor=False)
     # Without a home it is relative, "~/...": nothing of ours belongs in the working directory.
     return directory if directory.is_absolute() else Path(os.devnull)
@@ -276,14 +276,14 @@ def bare(address: Address) -> None:
         raise refused(address.shown, f"nothing but options may follow {address.scheme}://")
 
 
-def split_options(address: Address) -> tuple[MemoryPlan, Options, dict[str, str]]:
+def split_options(address: Address) -> tuple[Plan, Options, dict[str, str]]:
     """The near side's, the tier's, and the rest."""
     near = {name: text for name, text in address.options.items() if name.startswith(NEAR)}
     rest = {name: text for name, text in address.options.items() if name not in near}
     values = read_options(near, NEAR_OPTIONS | TIER_OPTIONS, address.shown)
     tier = {name: values.pop(name) for name in TIER_OPTIONS if name in values}
     memory = {name.removeprefix(NEAR): value for name, value in values.items()}
-    return MemoryPlan(sorted_options(NEAR_DEFAULTS | memory)), sorted_options(tier), rest
+    return memory_plan(sorted_options(NEAR_DEFAULTS | memory)), sorted_options(tier), rest
 
 
 def with_timeout(options: dict[str, object], around: Surroundings) -> dict[str, object]:

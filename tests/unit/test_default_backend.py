@@ -90,7 +90,7 @@ def test_without_a_place_for_a_file_it_says_so_once_and_goes_on(
 
 
 def test_a_home_that_cannot_be_found_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmcache.backends.url.user_cache_path", lambda *_, **__: Path("~/.cache"))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache"))
     backend = open_backend("default://")
     with pytest.warns(BackendWarning):
         backend.put(KEY, ENTRY)
