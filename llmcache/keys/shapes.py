@@ -50,8 +50,8 @@ def fields_of(kind: type) -> list[Field] | None:
 def is_pydantic(kind: type) -> bool:
     """A model or a dataclass of pydantic's; `BaseModel` itself says nothing."""
     ours = kind.__module__.partition(".")[0] == "pydantic"
-    fields = said_by(kind, "__pydantic_fields__") or said_by(kind, "model_fields")
-    return not ours and isinstance(fields, dict)
+    said = (said_by(kind, name) for name in ("__pydantic_fields__", "model_fields"))
+    return not ours and any(isinstance(fields, dict) for fields in said)
 
 
 def is_said(value: object) -> bool:
@@ -80,11 +80,7 @@ def pydantic_fields(kind: Any) -> list[Field]:
 def pydantic_aspects(info: Any) -> dict[str, Any]:
     """What was said about a field, without what pydantic fills in by itself."""
     said = {name: value for name in PLAIN if is_said(value := getattr(info, name, None))}
-    if (
-        getattr(info, "default", None) is None
-        and not info.is_required()
-        and "default_factory" not in said
-    ):
+    if info.default is None:
         said["default"] = None
     if said.get("validation_alias") == said.get("alias"):
         said.pop("validation_alias", None)
@@ -191,7 +187,7 @@ def shown_by(kind: type) -> Iterator[tuple[str, str]]:
     computed = getattr(said_by(kind, "__pydantic_decorators__"), "computed_fields", {})
     for name, decorator in computed.items():
         yield from said_of(name, decorator.info, alias=None, title=None, description=None)
-        yield f"{name} computed", repr(getattr(decorator.info, "repr", True))
+        yield f"{name} computed", repr(decorator.info.repr)
     for name, field in (said_by(kind, "__dataclass_fields__") or {}).items():
         yield from said_of(name, field, repr=True)
 

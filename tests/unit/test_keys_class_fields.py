@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import namedtuple
-from typing import Any, NamedTuple, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import attrs
 import pydantic
@@ -38,7 +38,7 @@ Loose = namedtuple("Loose", "left right")  # noqa: PYI024 - one without annotati
 
 @dataclasses.dataclass
 class Crate:
-    label: str
+    label: Annotated[str, "as printed"]
     weight: float = 1.5
     parts: list[str] = dataclasses.field(default_factory=list)
     size: int = dataclasses.field(default=3, metadata={"unit": "cm"})
@@ -75,7 +75,7 @@ class Plain:
         (
             Crate,
             [
-                Field("label", str, {}),
+                Field("label", Annotated[str, "as printed"], {}),
                 Field("weight", float, {"default": 1.5}),
                 Field("parts", list[str], {"default_factory": list}),
                 Field("size", int, {"default": 3, "metadata": {"unit": "cm"}}),

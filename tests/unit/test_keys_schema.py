@@ -51,6 +51,11 @@ ASPECTS: list[tuple[dict[str, Any], set[str]]] = [
 ]
 
 
+def test_what_a_model_without_fields_says_counts() -> None:
+    one, other = (create_model("Ping", __doc__=said) for said in ("Is it there?", "Where is it?"))
+    assert changed(one, other) == {"response model Ping"}
+
+
 @pytest.mark.parametrize(("options", "aspects"), ASPECTS, ids=str)
 def test_an_explanation_can_name_the_aspect_of_a_field(
     options: dict[str, Any],
