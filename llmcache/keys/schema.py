@@ -86,8 +86,6 @@ class Describer:
         """A class: enum members or fields as pieces, everything else by its name."""
         if id(kind) in self.met:
             return framed("model", self.met[id(kind)][1].encode())
-        if kind.__module__ == "builtins":
-            return framed("class", kind.__qualname__.encode())
         fields = fields_of(kind) if self.by_fields(kind) else None
         if fields is None and not issubclass(kind, enum.Enum):
             return framed("class", class_label(kind).encode(), *self.validators(kind))

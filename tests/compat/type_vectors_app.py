@@ -233,4 +233,6 @@ TYPES = {
     "tuple of none": tuple[()],
     "type of": type[Leaf],
     "recursive alias": recursive,
+    "recursive alias twice": tuple[recursive, list[recursive]],  # type: ignore[valid-type]
+    "value in a type": list[3],  # type: ignore[valid-type]
 }

@@ -114,20 +114,12 @@ def test_a_client_has_these_facts_and_no_others(
 @pytest.mark.parametrize(
     "name",
     [
-        "api_key",
-        "auth_token",
-        "azure_ad_token",
-        "timeout",
-        "max_retries",
-        "default_headers",
-        "http_client",
-        "cache",
-        "cache_ttl",
-        "token_budget",
-        "safety_identifier",
-        "hooks",
-        "user",
-        "metadata",
+        *("hooks", "max_retries", "num_retries", "timeout", "request_timeout", "stream_timeout"),
+        *("token_budget", "cache", "cache_ttl", "http_client", "default_headers", "verbose"),
+        *("logger_fn", "user", "metadata", "safety_identifier", "prompt_cache_key"),
+        *("prompt_cache_retention", "api_key", "auth_token", "azure_ad_token"),
+        *("azure_ad_token_provider", "aws_access_key_id", "aws_secret_access_key"),
+        *("aws_session_token", "vertex_credentials", "credentials"),
     ],
 )
 def test_a_default_of_instructor_that_changes_no_answer_does_not_count(name: str) -> None:

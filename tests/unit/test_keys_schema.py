@@ -88,6 +88,20 @@ def test_what_a_marker_holds_in_its_slot_counts() -> None:
     assert changed(Annotated[int, AtMost(1)], Annotated[int, AtMost(2)]) == {"response type"}
 
 
+class Noting:
+    """A marker that keeps something for itself."""
+
+    def __init__(self, note: int) -> None:
+        self._note = note
+
+    def __reduce__(self) -> str:
+        return "no stable form"
+
+
+def test_what_a_marker_keeps_for_itself_does_not_count() -> None:
+    assert changed(Annotated[int, Noting(1)], Annotated[int, Noting(2)]) == set()
+
+
 def json_of(leaf: type) -> Any:
     """`type Json = dict[str, Json] | leaf`, which Python 3.11 has no statement for."""
     alias = types.SimpleNamespace(__name__="Json", __type_params__=())
@@ -108,6 +122,11 @@ def test_the_arguments_of_a_generic_alias_count() -> None:
         "response model Invoice: field total, constraints"
     }
     assert changed(Rows[int], Rows[str]) == {"response type"}
+
+
+def test_a_generic_alias_counts_by_what_it_stands_for() -> None:
+    other = typing_extensions.TypeAliasType("Rows", set[T], type_params=(T,))
+    assert changed(Rows[int], other[int]) == {"response type"}
 
 
 def test_the_order_of_fields_counts() -> None:
@@ -217,6 +236,23 @@ def test_two_classes_of_one_name_are_told_apart() -> None:
     swapped = create_model("Outer", x=(other, ...), y=(one, ...))
     assert changed(both, swapped)
     assert {"response model Inner", "response model Inner (2)"} < set(pieces(both))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Mood, ["name", "docstring", "members", "validators"]),
+        (Span, ["name", "docstring", "order of the fields", "config", "validators"]),
+    ],
+)
+def test_an_explanation_tells_what_a_class_as_a_whole_is_made_of(
+    kind: type,
+    told: list[str],
+) -> None:
+    label = f"response model {kind.__name__}"
+    found = Fingerprints(Project("tests")).type_reading(kind).finer
+    assert list(found) == [label]
+    assert list(found[label]) == [f"{label}: {what}" for what in told]
 
 
 def test_a_type_is_described_once() -> None:
