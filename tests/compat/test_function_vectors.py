@@ -33,14 +33,15 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
-app, more = loaded("function_vectors_app"), loaded("type_vectors_app")
-TYPES = {
-    name: (module.__name__, kind) for module in (app, more) for name, kind in module.TYPES.items()
-}
+APPS = [
+    loaded(name) for name in ("function_vectors_app", "reading_vectors_app", "type_vectors_app")
+]
+FUNCTIONS = {name: made for app in APPS for name, made in getattr(app, "FUNCTIONS", {}).items()}
+TYPES = {name: (app.__name__, kind) for app in APPS for name, kind in app.TYPES.items()}
 
 
 def digest_of_function(name: str) -> str:
-    function, args, kwargs, options = app.FUNCTIONS[name]
+    function, args, kwargs, options = FUNCTIONS[name]
     return FunctionKeys(function, **options).digest(args, kwargs)
 
 
@@ -54,7 +55,7 @@ def pinned() -> dict[str, dict[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("name", app.FUNCTIONS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_key_of_a_function_is_what_it_always_was(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -69,7 +70,7 @@ def test_the_fingerprint_of_a_type_is_what_it_always_was(name: str) -> None:
 
 
 def test_every_function_was_read_from_its_source() -> None:
-    for function, args, kwargs, options in app.FUNCTIONS.values():
+    for function, args, kwargs, options in FUNCTIONS.values():
         assert not [
             why
             for why in FunctionKeys(function, **options).key(args, kwargs).unkeyed
@@ -78,7 +79,7 @@ def test_every_function_was_read_from_its_source() -> None:
 
 
 def test_every_function_and_type_is_pinned_and_no_two_are_alike() -> None:
-    assert set(app.FUNCTIONS) == set(pinned()["functions"])
+    assert set(FUNCTIONS) == set(pinned()["functions"])
     assert set(TYPES) == set(pinned()["types"])
     digests = [*pinned()["functions"].values(), *pinned()["types"].values()]
     assert len(set(digests)) == len(digests)
@@ -86,7 +87,7 @@ def test_every_function_and_type_is_pinned_and_no_two_are_alike() -> None:
 
 if __name__ == "__main__":
     known = pinned() if PINNED.exists() else {"functions": {}, "types": {}}
-    functions = {name: digest_of_function(name) for name in app.FUNCTIONS}
+    functions = {name: digest_of_function(name) for name in FUNCTIONS}
     types = {name: digest_of_type(name) for name in TYPES}
     merged = {
         "functions": functions | known["functions"],
