@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess  # runs a server, for tests  # nosec B404
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ class RedisServer:
         self.options = options
         self.directory: Path = Path(tempfile.mkdtemp(prefix="llmcache-redis-"))
         self.socket: Path = self.directory / "socket"
-        self.port: int = free_port()
+        self.keeping: contextlib.ExitStack = contextlib.ExitStack()
+        self.port: int = self.keeping.enter_context(kept_port())
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,7 +109,7 @@ class RedisServer:
     def say(self, *words: str) -> bytes:
         """The beginning of the raw reply to one command, without any client library."""
         with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1)
+            probe.settimeout(START_PATIENCE)
             probe.connect(str(self.socket))
             probe.sendall(" ".join(words).encode() + b"\r\n")
             return probe.recv(4096)
@@ -134,8 +136,9 @@ class RedisServer:
             self.process.send_signal(number)
 
     def close(self) -> None:
-        """Kill it and remove its directory."""
+        """Kill it, remove its directory and leave its port to others."""
         self.kill()
+        self.keeping.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @classmethod
@@ -174,7 +177,7 @@ def running_cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
         servers = []
         for _ in range(nodes):
             options = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]
-            options += ["--cluster-port", str(free_port())]
+            options += ["--cluster-port", str(running.enter_context(kept_port()))]
             servers.append(running.enter_context(RedisServer.running(program, *options)))
         for number, server in enumerate(servers):
             first, after = (SLOTS * place // nodes for place in (number, number + 1))
@@ -192,8 +195,8 @@ def running_cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
 def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tuple[str, int]]]:
     """The addresses of sentinels that watch `main`, and replace it half a second after its end."""
     program = program_or_skip(SENTINELS)
-    ports = [free_port() for _ in range(number)]
     with contextlib.ExitStack() as running:
+        ports = [running.enter_context(kept_port()) for _ in range(number)]
         for port in ports:
             file = master.directory / f"sentinel-{port}.conf"
             file.write_text(
@@ -207,9 +210,17 @@ def running_sentinels(master: RedisServer, number: int = 3) -> Iterator[list[tup
         yield [("127.0.0.1", port) for port in ports]
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def kept_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that is given to nobody else, whether its server runs or not.
+
+    Linux lets a server that sets SO_REUSEADDR, as Redis does, listen where another socket is bound
+    that does not listen. Elsewhere the port is one that was free when it was asked for.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port: int = keeper.getsockname()[1]
+        if sys.platform != "linux":
+            keeper.close()
+        yield port

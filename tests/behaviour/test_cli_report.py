@@ -6,9 +6,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,14 +65,12 @@ class Browser:
     """A headless Chromium, driven over the WebDriver protocol on loopback."""
 
     def __init__(self, driver: str, chromium: str, directory: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
         self.process = subprocess.Popen(  # noqa: S603 - found on the PATH
-            [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        self.root = f"http://127.0.0.1:{port}"
+        self.root = ""
         try:
-            self.wait_ready()
+            self.root = f"http://127.0.0.1:{self.chosen_port()}"
             options = {"binary": chromium, "args": [*FLAGS, f"--user-data-dir={directory}"]}
             wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
             self.root += f"/session/{self.ask('/session', wanted)['sessionId']}"
@@ -90,16 +86,13 @@ class Browser:
         with opener.open(request, timeout=60) as reply:
             return json.load(reply)["value"]
 
-    def wait_ready(self) -> None:
-        """Until the driver answers."""
-        for _ in range(600):
-            try:
-                self.ask("/status", method="GET")
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError("chromedriver does not answer")
+    def chosen_port(self) -> int:
+        """Where the driver takes commands, once it does."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if told := re.search(r"started successfully on port (\d+)", line):
+                return int(told[1])
+        raise RuntimeError("chromedriver does not start")
 
     def emulate(self, command: str, **facts: Any) -> None:
         """One command of the DevTools."""
@@ -116,7 +109,7 @@ class Browser:
                 self.ask("", method="DELETE")
         finally:
             self.process.terminate()
-            self.process.wait()
+            self.process.communicate()
 
 
 @pytest.fixture
