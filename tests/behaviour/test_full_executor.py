@@ -63,7 +63,7 @@ async def test_nor_does_it_hold_up_a_server_with_a_sync_client():
     redis = pytest.importorskip("redis")
     asyncio.get_running_loop().set_default_executor(Full(1))
     with server_or_skip() as server, redis.Redis.from_url(server.url) as client:
-        ask = cached_structured(backend=RedisBackend(client), version=1)(answered)
+        ask = cached_structured(backend=RedisBackend(client, timeout=60), version=1)(answered)
         assert [await ask("a"), await ask("a")] == ["a", "a"]
         assert await ask.cache_invalidate("a")
         assert ask.cache_info().hits == 1

@@ -50,7 +50,7 @@ def redis_backends() -> Iterator[tuple[Any, Any]]:
     """Two clients of one server."""
     redis = pytest.importorskip("llmcache.backends.redis.backend")
     with server_or_skip() as server:
-        first, second = redis.RedisBackend(server.url), redis.RedisBackend(server.url)
+        first, second = (redis.RedisBackend(server.url, timeout=60) for _ in range(2))
         yield first, second
         first.close()
         second.close()

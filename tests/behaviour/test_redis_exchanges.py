@@ -42,7 +42,7 @@ def opened(
     backends: list[Any] = []
 
     def open_one() -> Backend:
-        backends.append(open_backend(f"{request.param}{server.url}"))
+        backends.append(open_backend(f"{request.param}{server.url}?timeout=1m"))
         return backends[-1]
 
     asking(open_one(), "sync")("what makes the server know the scripts")

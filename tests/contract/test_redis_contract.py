@@ -57,7 +57,7 @@ class TestRedisByURL(RedisContract):
         self.server = server
 
     def open(self, prefix: str, clock: Clock) -> RedisBackend:
-        return RedisBackend(self.server.url, prefix, clock=clock, timeout=5.0)
+        return RedisBackend(self.server.url, prefix, clock=clock, timeout=60)
 
 
 class TestRedisByClient(RedisContract):
@@ -69,7 +69,7 @@ class TestRedisByClient(RedisContract):
             yield
 
     def open(self, prefix: str, clock: Clock) -> RedisBackend:
-        return RedisBackend(self.client, prefix, clock=clock)
+        return RedisBackend(self.client, prefix, clock=clock, timeout=60)
 
 
 class TestRedisByValkeyClient(RedisContract):
@@ -82,7 +82,7 @@ class TestRedisByValkeyClient(RedisContract):
             yield
 
     def open(self, prefix: str, clock: Clock) -> RedisBackend:
-        return RedisBackend(self.client, prefix, clock=clock)
+        return RedisBackend(self.client, prefix, clock=clock, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -102,4 +102,4 @@ class TestRedisCluster(RedisContract):
         self.client = cluster
 
     def open(self, prefix: str, clock: Clock) -> RedisBackend:
-        return RedisBackend(self.client, prefix, clock=clock)
+        return RedisBackend(self.client, prefix, clock=clock, timeout=60)

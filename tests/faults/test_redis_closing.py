@@ -53,7 +53,7 @@ def quickly() -> Iterator[None]:
 
 def test_what_is_used_after_closing_leaves_no_connection(server: RedisServer, mode: str) -> None:
     """As by the threads that renew leases and write the ledger, which outlive a backend."""
-    backend = RedisBackend(f"{server.url}?client_name=mine")
+    backend = RedisBackend(f"{server.url}?client_name=mine", timeout=LONG)
 
     async def use() -> object:
         await backend.aput(KEY, an_entry())
@@ -126,9 +126,10 @@ LARGE = bytes(20_000_000)
 async def test_a_frozen_server_keeps_no_descriptor_of_an_exchange_that_was_given_up(
     server: RedisServer, sockets: list[asyncio.Transport]
 ) -> None:
-    async with RedisBackend(server.url, timeout=0.2) as backend:
+    async with RedisBackend(server.url, timeout=LONG) as backend:
         await backend.aget(KEY)
         server.freeze()
+        backend.wire.timeout = 0.2
         with pytest.raises(BackendUnavailableError):
             await backend.aput(KEY, an_entry(LARGE))
         await asyncio.sleep(0)

@@ -27,6 +27,8 @@ aio_cluster = pytest.importorskip("redis.asyncio.cluster")
 an_entry = partial(entry_of, ManualClock(), b"outdated")
 NEW = entry_of(ManualClock(), b"new")
 EXCHANGES = 3
+HANG = 30
+"""Seconds that no exchange lasts."""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,7 @@ def test_what_a_killed_writer_left_pending_goes_by_itself(backend: RedisBackend)
 
 async def test_asyncio_clients_of_a_cluster_do_the_same(nodes: list[RedisServer]) -> None:
     async with aio_cluster.RedisCluster(host="127.0.0.1", port=nodes[0].port) as client:
-        backend = RedisBackend(client, "asyncio")
+        backend = RedisBackend(client, "asyncio", timeout=HANG)
         claim = await backend.aclaim(KEY, SCOPE, "leader", 8, max_age=None)
         assert await backend.asettle(KEY, "leader", an_entry(), claim.epoch)
         assert await backend.aget(KEY) == an_entry()
@@ -146,7 +148,9 @@ def test_a_client_of_one_node_is_told_that_the_keys_are_elsewhere(
     nodes: list[RedisServer],
 ) -> None:
     """MOVED is a reply: it fails the call it answers, and the breaker stays closed."""
-    with contextlib.closing(RedisBackend(nodes[0].url, clock=ManualClock())) as backend:
+    with contextlib.closing(
+        RedisBackend(nodes[0].url, timeout=HANG, clock=ManualClock())
+    ) as backend:
         failures = []
         for number in range(12):
             try:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pytest
 
 from llmcache.backends.base import Entry, Nothing
+from llmcache.backends.patience import patience
 from llmcache.backends.redis.backend import RedisBackend
 from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendUnavailableError
@@ -25,7 +26,7 @@ aioredis = pytest.importorskip("redis.asyncio")
 
 an_entry = partial(entry_of, ManualClock())
 HANG = 30
-"""Seconds after which a wait that should have ended is reported as a hang."""
+"""Seconds that no exchange lasts, and after which a wait is reported as a hang."""
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def backend(server: RedisServer, clock: ManualClock) -> Iterator[RedisBackend]:
-    with RedisBackend(server.url, clock=clock) as backend:
+    with RedisBackend(server.url, clock=clock, timeout=HANG) as backend:
         yield backend
 
 
@@ -105,14 +106,14 @@ class Load:
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_under_load_only_backend_errors_arise_and_caching_resumes(
-    server: RedisServer, backend: RedisBackend, clock: ManualClock, fault: str
+    server: RedisServer, clock: ManualClock, fault: str
 ) -> None:
     """Within the longest pause after the last failure, which a busy thread may tell late."""
     begin, end = {
         "killed": (server.kill, server.start),
         "frozen": (server.freeze, server.thaw),
     }[fault]
-    with Load(backend) as load:
+    with RedisBackend(server.url, clock=clock) as backend, Load(backend) as load:
         for _ in range(2):
             load.wait_for_all(load.good)
             begin()
@@ -147,20 +148,19 @@ async def test_a_restart_between_two_async_calls_is_not_even_noticed(
 
 
 def test_a_frozen_server_is_asked_once_then_left_alone(
-    server: RedisServer, clock: ManualClock
+    server: RedisServer, backend: RedisBackend
 ) -> None:
     """Once frozen, it has one command before it, however many calls there were."""
-    with RedisBackend(server.url, clock=clock, timeout=0.2) as backend:
-        backend.put(KEY, an_entry())
-        server.say("CONFIG", "RESETSTAT")
-        server.freeze()
-        for _ in range(1000):
-            with pytest.raises(BackendUnavailableError):
-                backend.get(KEY)
-        server.thaw()
-        told = server.say("INFO", "stats")
-        assert b"total_connections_received:1\r\n" in told, "more than that which asks for it"
-        assert commands(server, "get") == 1
+    backend.put(KEY, an_entry())
+    server.say("CONFIG", "RESETSTAT")
+    server.freeze()
+    for _ in range(1000):
+        with patience(0.2), pytest.raises(BackendUnavailableError):
+            backend.get(KEY)
+    server.thaw()
+    told = server.say("INFO", "stats")
+    assert b"total_connections_received:1\r\n" in told, "more than that which asks for it"
+    assert commands(server, "get") == 1
 
 
 def commands(server: RedisServer, name: str) -> int:
@@ -170,17 +170,16 @@ def commands(server: RedisServer, name: str) -> int:
 
 
 def test_a_late_reply_is_not_taken_for_another_keys(
-    server: RedisServer, clock: ManualClock
+    server: RedisServer, backend: RedisBackend, clock: ManualClock
 ) -> None:
-    with RedisBackend(server.url, clock=clock, timeout=0.1) as backend:
-        backend.put(KEY, an_entry(b"1"))
-        backend.put(OTHER, an_entry(b"2"))
-        server.freeze()
-        with pytest.raises(BackendUnavailableError):
-            backend.get(KEY)
-        server.thaw()
-        clock.advance(LONGEST_PAUSE)
-        assert backend.get(OTHER) == an_entry(b"2")
+    backend.put(KEY, an_entry(b"1"))
+    backend.put(OTHER, an_entry(b"2"))
+    server.freeze()
+    with patience(0.1), pytest.raises(BackendUnavailableError):
+        backend.get(KEY)
+    server.thaw()
+    clock.advance(LONGEST_PAUSE)
+    assert backend.get(OTHER) == an_entry(b"2")
 
 
 async def test_cancelled_calls_leave_no_reply_behind(server: RedisServer) -> None:
@@ -203,11 +202,12 @@ async def test_cancelled_calls_leave_no_reply_behind(server: RedisServer) -> Non
 async def test_two_hundred_tasks_meet_a_frozen_server_and_its_return(
     server: RedisServer, clock: ManualClock
 ) -> None:
-    async with RedisBackend(server.url, clock=clock, timeout=1.0) as backend:
+    async with RedisBackend(server.url, clock=clock, timeout=HANG) as backend:
         await backend.aput(KEY, an_entry())
         server.freeze()
-        calls = [backend.aget(KEY) for _ in range(200)]
-        ended = await asyncio.gather(*calls, return_exceptions=True)
+        with patience(1.0):
+            calls = [backend.aget(KEY) for _ in range(200)]
+            ended = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(end) for end in ended} == {BackendUnavailableError}
         server.thaw()
         clock.advance(LONGEST_PAUSE)
@@ -217,8 +217,9 @@ async def test_two_hundred_tasks_meet_a_frozen_server_and_its_return(
 
 
 async def test_a_loop_that_was_busy_is_not_the_servers_fault(server: RedisServer) -> None:
-    async with RedisBackend(server.url, timeout=0.1) as backend:
-        backend.put(KEY, an_entry())
+    async with RedisBackend(server.url, timeout=HANG) as backend:
+        await backend.aput(KEY, an_entry())
+        backend.wire.timeout = 0.1
         reading = asyncio.ensure_future(backend.aget(KEY))
         await asyncio.sleep(0)
         time.sleep(0.3)  # noqa: ASYNC251 - the fault: user code that blocks the loop
@@ -227,7 +228,7 @@ async def test_a_loop_that_was_busy_is_not_the_servers_fault(server: RedisServer
 
 def test_a_full_server_still_gives_what_it_has() -> None:
     options = ("--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
-    with server_or_skip(*options) as server, RedisBackend(server.url) as backend:
+    with server_or_skip(*options) as server, RedisBackend(server.url, timeout=HANG) as backend:
         backend.put(KEY, an_entry())
         with pytest.raises(BackendUnavailableError, match="memory"):
             fill(backend)
@@ -275,7 +276,7 @@ def test_a_server_that_became_a_replica_still_gives_what_it_has(
 def test_a_wrong_password_is_unavailable_and_shown_nowhere() -> None:
     with server_or_skip("--requirepass", "right") as server:
         right = server.url.replace("//", "//:right@")
-        with RedisBackend(right) as backend:
+        with RedisBackend(right, timeout=HANG) as backend:
             backend.put(KEY, an_entry())
             assert backend.get(KEY) == an_entry()
         with RedisBackend(server.url.replace("//", "//:hunter2@")) as backend:

@@ -25,6 +25,7 @@ sentinel = pytest.importorskip("redis.sentinel")
 aio_sentinel = pytest.importorskip("redis.asyncio.sentinel")
 
 HANG = 30
+"""Seconds that no exchange lasts."""
 
 
 class Asked:
@@ -162,7 +163,7 @@ SILENT = [busy, loading]
 def test_calls_go_on_with_one_warning_and_caching_comes_back(
     server: RedisServer, clock: ManualClock, mode: str, fault: Callable[..., Any]
 ) -> None:
-    with RedisBackend(server.url, clock=clock) as backend:
+    with RedisBackend(server.url, timeout=HANG, clock=clock) as backend:
         ask = Asked(backend, mode)
         assert [ask("before"), ask("before")] == [True, False]
         with fault(server):
@@ -190,7 +191,7 @@ def test_who_is_not_let_in_asks_once_and_then_says_why_without_asking(
         guest = stack.enter_context(redis.Redis.from_url(server.url))
         with contextlib.suppress(redis.RedisError):
             guest.ping()
-        backend = stack.enter_context(RedisBackend(server.url, clock=ManualClock()))
+        backend = stack.enter_context(RedisBackend(server.url, timeout=HANG, clock=ManualClock()))
         ask = Asked(backend, mode)
         with pytest.warns(BackendWarning, match=says):
             assert ask("question")
