@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from llmcache.keys.shapes import Field, fields_of, is_said, pydantic_aspects, validators_of
 from llmcache.keys.values.attributes import attributes, declared_names, said_by
+from llmcache.keys.values.records import is_url
 
 __all__ = ["Described", "describe_type"]
 
@@ -260,7 +261,8 @@ def generated_docstring(kind: type) -> str | None:
 
 def has_own_parts(value: object) -> bool:
     """Whether it is an object of pydantic's or of annotated_types', to be taken apart here."""
-    return top_of(type(value)) in {"pydantic", "pydantic_core", "annotated_types"}
+    ours = top_of(type(value)) in {"pydantic", "pydantic_core", "annotated_types"}
+    return ours and not is_url(type(value))
 
 
 SPECIAL: list[tuple[Callable[[Any], bool], Callable[[Describer, Any], bytes]]] = [

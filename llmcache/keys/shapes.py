@@ -50,8 +50,13 @@ def fields_of(kind: type) -> list[Field] | None:
 def is_pydantic(kind: type) -> bool:
     """A model or a dataclass of pydantic's; `BaseModel` itself says nothing."""
     ours = kind.__module__.partition(".")[0] == "pydantic"
-    said = (said_by(kind, name) for name in ("__pydantic_fields__", "model_fields"))
-    return not ours and any(isinstance(fields, dict) for fields in said)
+    return not ours and said_of_fields(kind) is not None
+
+
+def said_of_fields(kind: type) -> dict[str, Any] | None:
+    """What pydantic keeps of the fields; where that is depends on its release."""
+    kept = (said_by(kind, name) for name in ("__pydantic_fields__", "model_fields"))
+    return next((fields for fields in kept if isinstance(fields, dict)), None)
 
 
 def is_said(value: object) -> bool:
@@ -71,9 +76,7 @@ def pydantic_fields(kind: Any) -> list[Field]:
             kind.model_rebuild(raise_errors=False)
         else:
             sys.modules["pydantic.dataclasses"].rebuild_dataclass(kind, raise_errors=False)
-    fields = getattr(
-        kind, "__pydantic_fields__" if "__dataclass_fields__" in kind.__dict__ else "model_fields"
-    )
+    fields = said_of_fields(kind) or {}
     return [Field(name, info.annotation, pydantic_aspects(info)) for name, info in fields.items()]
 
 
@@ -182,7 +185,7 @@ def validators_of(kind: type) -> Iterator[tuple[str, Any]]:
 
 def shown_by(kind: type) -> Iterator[tuple[str, str]]:
     """What a class says of how its instances are written out, beyond the code that it has."""
-    for name, info in (said_by(kind, "__pydantic_fields__") or {}).items():
+    for name, info in (said_of_fields(kind) or {}).items():
         yield from said_of(name, info, serialization_alias=None, exclude=None, repr=True)
     computed = getattr(said_by(kind, "__pydantic_decorators__"), "computed_fields", {})
     for name, decorator in computed.items():

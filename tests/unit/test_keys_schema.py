@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, List, Literal, NewType, Optional, Ty
 import pytest
 import typing_extensions
 from openai.types.chat import ChatCompletion
-from pydantic import BaseModel, Field, create_model
+from pydantic import AnyUrl, BaseModel, Field, SecretStr, create_model
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from llmcache.keys.fingerprints import Fingerprints
@@ -49,6 +49,22 @@ ASPECTS: list[tuple[dict[str, Any], set[str]]] = [
     ({"json_schema_extra": {"a": 1}}, {"json_schema_extra"}),
     ({"annotation": int}, {"type"}),
 ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "aspects"),
+    [
+        (AnyUrl("https://a.example"), AnyUrl("https://b.example"), {"default"}),
+        (SecretStr("sk-1"), SecretStr("sk-2"), set()),
+    ],
+)
+def test_a_default_counts_by_what_it_says_unless_that_is_a_secret(
+    one: object,
+    other: object,
+    aspects: set[str],
+) -> None:
+    found = changed(model(default=one), model(default=other))
+    assert found == {f"response model Invoice: field total, {aspect}" for aspect in aspects}
 
 
 def test_what_a_model_without_fields_says_counts() -> None:

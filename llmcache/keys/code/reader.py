@@ -153,7 +153,7 @@ class Reader(ast.NodeVisitor):
                 for other in (*given[1:], *node.keywords):
                     self.visit(other)
                 return
-        if chain and len(chain) > 1 and chain[-1] in MUTATORS:
+        if chain and chain[-1] in MUTATORS:
             self.meet((*chain[:-1], COMPUTED), ast.Store())
         self.generic_visit(node)
 

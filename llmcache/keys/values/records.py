@@ -21,12 +21,14 @@ from llmcache.keys.values.attributes import (
 from llmcache.keys.values.natives import write_items, write_pairs
 from llmcache.keys.values.stream import Stream, Writer, framed_text, native, native_leaf, size
 
-__all__ = ["declared_writer", "header_of", "record_writer", "subclass_writer"]
+__all__ = ["declared_writer", "header_of", "is_url", "record_writer", "subclass_writer"]
 
 RAW_RESPONSE = frozenset({"_raw_response"})
 """Instructor's note of where a result came from: no part of what the result says."""
 
 HOLDERS = frozenset({"types:SimpleNamespace", "argparse:Namespace"})
+
+PYDANTIC = ("pydantic.", "pydantic_core")
 
 RENAMED = {"Url": "AnyUrl"}
 """What pydantic called them before it gave its URLs classes of their own."""
@@ -159,17 +161,25 @@ def secret_writer(name: str) -> Writer:
     return write
 
 
+def is_url(kind: type) -> bool:
+    """Whether it is a class of pydantic's URLs."""
+    return any(base.__name__ in URL_BASES for base in bases_of_pydantic(kind))
+
+
+def bases_of_pydantic(kind: type) -> list[type]:
+    """The classes of pydantic's that a class is one of, itself first."""
+    return [each for each in kind.__mro__ if each.__module__.startswith(PYDANTIC)]
+
+
 def pydantic_value_writer(kind: type) -> Writer | None:
     """Pydantic's secrets and URLs."""
-    bases = [
-        base for base in kind.__mro__ if base.__module__.startswith(("pydantic.", "pydantic_core"))
-    ]
+    bases = bases_of_pydantic(kind)
     if not bases:
         return None
     name = f"pydantic.{RENAMED.get(bases[0].__name__, bases[0].__name__)}"
     if hasattr(bases[0], "get_secret_value"):
         writer = secret_writer(name)
-    elif any(base.__name__ in URL_BASES for base in bases):
+    elif is_url(kind):
         writer = native_leaf(name, lambda v: (str(v),))
     else:
         return None
