@@ -55,6 +55,7 @@ def chains(*shown: str) -> set[Chain]:
         ("return CONFIG[KEY].get('a', other=DEFAULT)", chains("CONFIG", "KEY", "DEFAULT")),
         ("return CONFIG.get(KEY)", chains("CONFIG.get", "KEY")),
         ("model = CONFIG.model\nreturn model.name", chains("CONFIG.model.name")),
+        ("model = CONFIG.model\nreturn model", chains("CONFIG.model")),
         ("model = CONFIG[KEY]\nreturn model", chains("CONFIG", "KEY")),
         ("model = CONFIG.model\nmodel = text\nreturn model.name", chains("CONFIG.model")),
         ("model = CONFIG.model\nreturn [model.name for model in text]", chains("CONFIG.model")),
@@ -178,6 +179,12 @@ def test_what_a_body_assigns_is_left_out_of_what_it_reads() -> None:
     assert body.own == {("a",)}
 
 
+def test_an_item_that_is_read_beside_those_that_are_assigned_counts_by_itself() -> None:
+    for read in ("CONFIG['a']", "CONFIG.get('a')", "CONFIG.get('a', text)"):
+        body = body_of_lines(f"CONFIG['n'] += 1\nreturn {read}")
+        assert body.chains == {("CONFIG", "['a']")}
+
+
 @pytest.mark.parametrize(
     ("lines", "imports"),
     [
@@ -219,13 +226,13 @@ def test_a_name_that_is_given_twice_stands_for_nothing(again: str) -> None:
     assert ("CONFIG", "model", "name") not in body_of_lines(lines).chains
 
 
-def test_local_names_are_followed_ten_times() -> None:
-    steps = [f"n{number} = n{number - 1}" for number in range(1, 12)]
-    followed = body_of_lines("\n".join(["n0 = A.b", *steps[:9], "return n9.c"]))
-    assert followed.chains == {("A", "b", "c")}
-    assert body_of_lines("\n".join(["n0 = A.b", *steps, "return n11.c"])).chains != {
-        ("A", "b", "c")
-    }
+def test_local_names_are_followed_however_many_stand_for_the_next() -> None:
+    steps = ["n0 = A.b", *(f"n{number} = n{number - 1}" for number in range(1, 40))]
+    assert body_of_lines("\n".join([*steps, "return n39.c"])).chains == {("A", "b", "c")}
+
+
+def test_local_names_that_stand_for_each_other_stand_for_nothing() -> None:
+    assert body_of_lines("while text:\n  a = b\n  b = a\nreturn a.c, A").chains == {("A",)}
 
 
 def f_around() -> Any:

@@ -19,8 +19,6 @@ MUTATORS = frozenset(
      "popleft", "remove", "setdefault", "update"}
 )  # fmt: skip
 """Methods by which the containers of Python are changed."""
-LONGEST = 10
-"""How many local names, each standing for the next, are followed."""
 
 
 class Reader(ast.NodeVisitor):
@@ -165,7 +163,7 @@ class Reader(ast.NodeVisitor):
         if (
             (name == "getdoc" and given and not self.is_known(given))
             or (name == "TypeAdapter" and isinstance(given, ast.Name | ast.Attribute))
-            or (name in {"getattr", "attrgetter"} and any(map(asked_by_name, node.args)))
+            or (name == "getattr" and any(map(asked_by_name, node.args)))
         ):
             self.asks.add(SAID)
 
@@ -255,7 +253,7 @@ class Reader(ast.NodeVisitor):
         else:
             self.computed.add(chain)
 
-    def chain_of(self, node: ast.expr, depth: int = 0) -> Chain | None:
+    def chain_of(self, node: ast.expr, passed: frozenset[str] = frozenset()) -> Chain | None:
         """`a.b['c']` as a chain; `type(self)` is `self.__class__`, `super()` a root of its own."""
         steps: list[str] = []
         while isinstance(node, ast.Attribute | ast.Subscript):
@@ -266,8 +264,9 @@ class Reader(ast.NodeVisitor):
                 steps.append(item(node.slice.value) if literal else COMPUTED)  # type: ignore[attr-defined]
             node = node.value
         if isinstance(node, ast.Name):
-            alias = self.aliases.get(node.id)
-            stands_for = self.chain_of(alias, depth + 1) if alias and depth < LONGEST else None
+            # Two may stand for each other.
+            alias = None if node.id in passed else self.aliases.get(node.id)
+            stands_for = self.chain_of(alias, passed | {node.id}) if alias else None
             if stands_for and (stands_for[0] in self.names or stands_for[0] == self.first):
                 return (*stands_for, *reversed(steps))
             return (self.mangled(node.id), *reversed(steps))
