@@ -49,6 +49,7 @@ def chains(*shown: str) -> set[Chain]:
         ("return getattr(CONFIG[KEY], 'model')", chains("CONFIG", "KEY")),
         ("return hasattr(CONFIG, 'model')", chains("CONFIG.model")),
         ("return getattr(CONFIG, text)", chains("getattr", "CONFIG")),
+        ("return getattr(CONFIG)", chains("getattr", "CONFIG")),
         ("return getattr(CONFIG, 1)", chains("getattr", "CONFIG")),
         ("return setattr(CONFIG, 'model', text)", chains("setattr", "CONFIG")),
         ("return CONFIG.get('a', DEFAULT)", chains("CONFIG.get", "DEFAULT")),
@@ -60,6 +61,8 @@ def chains(*shown: str) -> set[Chain]:
         ("model = CONFIG.model\nmodel = text\nreturn model.name", chains("CONFIG.model")),
         ("model = CONFIG.model\nreturn [model.name for model in text]", chains("CONFIG.model")),
         ("return globals()['CONFIG'].model", chains("CONFIG.model")),
+        ("return globals()[text].model", chains("globals")),
+        ("return globals().model", chains("globals")),
         ("def g(a=A, *, b=B): return C\nreturn g", chains("A", "B", "C")),
         ("async def g(a=A): return C\nreturn g", chains("A", "C")),
         ("return lambda a=A: B", chains("A", "B")),
@@ -188,9 +191,9 @@ def test_an_item_that_is_read_beside_those_that_are_assigned_counts_by_itself() 
 @pytest.mark.parametrize(
     ("lines", "imports"),
     [
-        ("import shop.tax", {"shop": {Origin(0, "shop.tax", top=True)}}),
-        ("import shop.tax as levy", {"levy": {Origin(0, "shop.tax")}}),
-        ("from shop import tax", {"tax": {Origin(0, "shop", "tax")}}),
+        ("import shop.tax", {"shop": {Origin(0, "shop.tax", "", top=True)}}),
+        ("import shop.tax as levy", {"levy": {Origin(0, "shop.tax", "", top=False)}}),
+        ("from shop import tax", {"tax": {Origin(0, "shop", "tax", top=False)}}),
         ("from . import tax as levy", {"levy": {Origin(1, "", "tax")}}),
         ("from ..shop import tax", {"tax": {Origin(2, "shop", "tax")}}),
         (

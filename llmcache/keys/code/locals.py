@@ -44,10 +44,10 @@ class Locals(NamedTuple):
         imports: dict[str, set[Origin]] = {}
         for inner in ast.walk(node):
             match inner:
-                case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-                    stored[name] += 1
                 case (
-                    ast.FunctionDef(name=name)
+                    ast.Name(id=name, ctx=ast.Store() | ast.Del())
+                    | ast.arg(arg=name)
+                    | ast.FunctionDef(name=name)
                     | ast.AsyncFunctionDef(name=name)
                     | ast.ExceptHandler(name=str(name))
                     | ast.MatchAs(name=str(name))

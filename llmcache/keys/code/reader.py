@@ -281,7 +281,7 @@ class Reader(ast.NodeVisitor):
             return (self.first, "__class__", *steps)
         if called == "super" and not args and self.first and steps:
             return ("super()", *steps)
-        if called == "globals" and not args and steps and steps[0][1:2] in {"'", '"'}:
+        if called == "globals" and not args and steps and steps[0].startswith("['"):
             self.names.add(steps[0][2:-2])
             return (steps[0][2:-2], *steps[1:])
         return None
