@@ -45,10 +45,7 @@ QUIET = (
 CONTAINERS = (list, dict, set, bytearray, collections.deque)
 """What a body can put items into."""
 QUIET_PACKAGES = frozenset({"loguru", "structlog", "opentelemetry", "tqdm"})
-FUNCTIONS = (
-    types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType,
-    types.WrapperDescriptorType, types.MethodDescriptorType, functools.partial,
-)  # fmt: skip
+FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 
 
 def is_quiet(value: object) -> bool:
