@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from llmcache import cached_structured, open_backend, record
+from llmcache import cached_structured, configure, open_backend, record
 from llmcache.backends.base import Backend
 from llmcache.backends.redis import scripts
+from llmcache.flight.leases import Renewals
 from llmcache.testing.redis import RedisServer, server_or_skip
 
 redis = pytest.importorskip("redis")
@@ -28,16 +29,18 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def ledger_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that writes all ledgers now and then writes none."""
+def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that now and then write the ledgers and renew the leases do neither."""
     monkeypatch.setattr("llmcache.ledger.book.flush", lambda: None)
+    monkeypatch.setattr(Renewals, "due", lambda _: [])
 
 
 @pytest.fixture(params=["", "memory+"])
 def opened(
-    server: RedisServer, request: pytest.FixtureRequest, ledger_at_rest: None
+    server: RedisServer, request: pytest.FixtureRequest, undisturbed: None
 ) -> Iterator[Callable[[], Backend]]:
     """Opens one more backend on an empty server that knows all scripts: another process."""
+    configure(backend_timeout="1m")
     server.say("FLUSHALL")
     backends: list[Any] = []
 
