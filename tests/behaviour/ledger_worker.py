@@ -22,11 +22,13 @@ from llmcache.codecs import Usage as Taken
 from llmcache.engine import answering
 from llmcache.engine.keeping import tell_usage
 from llmcache.errors import BackendUnavailableError
+from llmcache.ledger import book
 from llmcache.testing import ManualClock
 
 URL, NAME = sys.argv[1], sys.argv[2]
 clock = ManualClock(start=1_800_000_000.0 // 86_400 * 86_400)
-configure(clock=clock)
+configure(clock=clock, backend_timeout="1m")
+book.FLUSH_PATIENCE = 60.0
 backend: Any = open_backend(URL, clock=clock)
 
 

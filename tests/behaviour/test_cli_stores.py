@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from llmcache import LRUBackend, SQLiteBackend, cached_structured
+from llmcache import LRUBackend, SQLiteBackend, cached_structured, configure
 from llmcache.backends.base import Entry, Scope
 from llmcache.cli import llmcache
 from llmcache.codecs import Framing
@@ -199,15 +199,17 @@ def test_what_is_exported_on_one_backend_is_all_hits_on_another(tmp_path: Path) 
     first = asking(file)
     for text in texts:
         first(text)
+    configure(backend_timeout="1m")
     with server_or_skip() as server:
+        url = f"{server.url}?timeout=1m"
         invoke("export", lines, "--backend", file)
-        done = invoke("import", lines, "--backend", server.url)
+        done = invoke("import", lines, "--backend", url)
         assert done.stdout == "Imported 250 of 250 entries.\n"
-        there = asking(server.url)
+        there = asking(url)
         assert [there(text) for text in texts] == [text.upper() for text in texts]
         assert there.cache_info()[:2] == (250, 0)
         back = f"sqlite:///{tmp_path}/b.db"
-        exported = invoke("export", "--backend", server.url).stdout
+        exported = invoke("export", "--backend", url).stdout
     assert exported == Path(lines).read_text(encoding="utf-8")
     invoke("import", "-", "--backend", back, input=exported)
     again = asking(back)

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from llmcache import BackendWarning, SQLiteBackend, cached_structured
+from llmcache import BackendWarning, SQLiteBackend, cached_structured, configure
 from llmcache.engine import answering
 
 SCRIPT = Path(__file__).with_name("worker_leads.py")
@@ -239,6 +239,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    configure(backend_timeout="1m")
     scene = Scene(tmp_path)
     yield scene
     scene.close()

@@ -16,7 +16,14 @@ from typing import Any
 
 import pytest
 
-from llmcache import LRUBackend, SQLiteBackend, TieredBackend, cached_structured, store
+from llmcache import (
+    LRUBackend,
+    SQLiteBackend,
+    TieredBackend,
+    cached_structured,
+    configure,
+    store,
+)
 from llmcache.testing.redis import server_or_skip
 
 BACKENDS = ("memory", "file", "tier", "other process's tier", "redis")
@@ -49,6 +56,7 @@ def backends(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[tuple[An
 def redis_backends() -> Iterator[tuple[Any, Any]]:
     """Two clients of one server."""
     redis = pytest.importorskip("llmcache.backends.redis.backend")
+    configure(backend_timeout="1m")
     with server_or_skip() as server:
         first, second = (redis.RedisBackend(server.url, timeout=60) for _ in range(2))
         yield first, second

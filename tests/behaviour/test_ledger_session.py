@@ -63,7 +63,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     pytest.importorskip("redis")
     with server_or_skip() as server:
-        yield server.url
+        yield f"{server.url}?timeout=1m"
 
 
 def test_three_processes_give_an_exact_ledger(url: str) -> None:

@@ -15,7 +15,7 @@ import instructor
 import openai
 from pydantic import BaseModel
 
-from llmcache import cached_structured
+from llmcache import cached_structured, configure
 
 
 class Answer(BaseModel):
@@ -26,6 +26,7 @@ class Answer(BaseModel):
 
 
 URL, DATABASE, THREADS, COLOUR = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+configure(backend_timeout="1m")
 client = instructor.from_openai(openai.OpenAI(base_url=URL, api_key="k", max_retries=0))
 aclient = instructor.from_openai(openai.AsyncOpenAI(base_url=URL, api_key="k", max_retries=0))
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from llmcache import SQLiteBackend, cached_structured
+from llmcache import SQLiteBackend, cached_structured, configure
 
 DATABASE, ANSWER = sys.argv[1], int(sys.argv[2])
+configure(backend_timeout="1m")
 
 
 def say(word: object) -> None:

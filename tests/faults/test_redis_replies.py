@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from llmcache import RedisBackend, cached_structured, record
+from llmcache import RedisBackend, cached_structured, configure, record
 from llmcache.backends.redis.breaker import LONGEST_PAUSE
 from llmcache.errors import BackendWarning
 from llmcache.events import BackendFailure
@@ -163,6 +163,7 @@ SILENT = [busy, loading]
 def test_calls_go_on_with_one_warning_and_caching_comes_back(
     server: RedisServer, clock: ManualClock, mode: str, fault: Callable[..., Any]
 ) -> None:
+    configure(backend_timeout=HANG)
     with RedisBackend(server.url, timeout=HANG, clock=clock) as backend:
         ask = Asked(backend, mode)
         assert [ask("before"), ask("before")] == [True, False]

@@ -12,9 +12,10 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from llmcache import cached_structured
+from llmcache import cached_structured, configure
 
 MODEL, BACKEND, CALLERS, COLOUR = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+configure(backend_timeout="1m")
 
 
 @cached_structured(backend=BACKEND, version=1)

@@ -148,7 +148,7 @@ def test_four_processes_with_eight_callers_each_make_one_request(
     network: Any, model: Model, machine: Start, mode: str
 ) -> None:
     links = [network.link(), network.link()] * 2
-    starting = [machine(link, link.url, 8, mode) for link in links]
+    starting = [machine(link, f"{link.url}?timeout=1m", 8, mode) for link in links]
     group = [one.ready() for one in starting]
     for question in ("first", "second", "third"):
         before = model.count
@@ -166,7 +166,7 @@ def test_two_hundred_tasks_on_two_machines_make_one_request(
     network: Any, model: Model, machine: Start
 ) -> None:
     links = [network.link(), network.link()]
-    starting = [machine(link, f"memory+{link.url}", 100, "async") for link in links]
+    starting = [machine(link, f"memory+{link.url}?timeout=1m", 100, "async") for link in links]
     group = [one.ready() for one in starting]
     with model.held():
         for one in group:
