@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -41,18 +40,7 @@ def layers(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        held = inspect.getattr_static(current, "__wrapped__", None)
-        is_slot = isinstance(
-            held, types.GetSetDescriptorType | types.MemberDescriptorType | property
-        )
-        current = wrapped_of(current) if held is None or is_slot else held
-
-
-def wrapped_of(value: Any) -> Any:
-    """What a proxy wraps: those keep it in a slot of their class."""
-    if isinstance(value, type):
-        return None
-    return getattr(value, "__wrapped__", None)
+        current = None if isinstance(current, type) else getattr(current, "__wrapped__", None)
 
 
 def plain_function(function: Any) -> types.FunctionType | None:
