@@ -266,8 +266,10 @@ def test_a_backend_that_keeps_no_ledger_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_forked_child_counts_its_own_calls_only(
-    tmp_path: Path, clock: ManualClock, forked: Any
+    tmp_path: Path, clock: ManualClock, forked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What the parent has in hand stays there: the thread that would write it is at rest."""
+    monkeypatch.setattr("llmcache.ledger.book.flush", lambda: None)
     with SQLiteBackend(tmp_path / "a.db") as backend:
         tally = tally_at(backend, clock)
         tally.count_hit(ENTRY, clock.time())
