@@ -7,6 +7,7 @@ a program to add the digests of new values; it never changes one that is there.
 
 from __future__ import annotations
 
+import argparse
 import array
 import collections
 import dataclasses
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pydantic
+import pydantic_core
 import pytest
 
 from llmcache.keys.values.attributes import class_name
@@ -131,9 +133,40 @@ class RefusedError(ValueError):
     pass
 
 
+class Marker(enum.Enum):
+    NOTHING = object()
+
+
+class OwnZone(dt.tzinfo):
+    def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta:
+        return dt.timedelta(hours=1 if moment else 0)
+
+    def tzname(self, moment: dt.datetime | None) -> str:
+        return "OWN" if moment else "?"
+
+
+class Hidden:
+    __slots__ = ("__code",)
+
+    def __init__(self) -> None:
+        self.__code = 1
+
+
+@dataclasses.dataclass
+class Kept(Hidden):
+    left: int = 1
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    @functools.cached_property
+    def heavy(self) -> int:
+        return self.left
+
+
 for kind in (
     *(Tone, Word, Level, Access, Name, Rows, Table, Count, Price, Point),
-    *(Pair, Slotted, User, Numbers, Box, Keyed, RefusedError),
+    *(Pair, Slotted, User, Numbers, Box, Keyed, RefusedError, Marker, OwnZone, Hidden, Kept),
 ):
     kind.__module__ = "vectors"
 Keyed.method.__module__ = "vectors"
@@ -142,6 +175,16 @@ Keyed.method.__module__ = "vectors"
 def noted(value: Any, note: str) -> Any:
     value._note = note
     return value
+
+
+def looked_at(kept: Kept) -> Kept:
+    assert kept.heavy == 1
+    return kept
+
+
+def read_once(buffer: io.BytesIO) -> io.BytesIO:
+    buffer.read(1)
+    return buffer
 
 
 def looped() -> list[Any]:
@@ -304,6 +347,24 @@ VALUES: dict[str, Callable[[], Any]] = {
     "SecretBytes": lambda: pydantic.SecretBytes(b"s"),
     "AnyUrl": lambda: pydantic.AnyUrl("https://example.org/a"),
     "__cache_key__": Keyed,
+    "IPv6Interface": lambda: ipaddress.ip_interface("2001:db8::1/64"),
+    "Enum of nothing": lambda: Marker.NOTHING,
+    "memoryview of shorts": lambda: memoryview(b"abcd").cast("H"),
+    "BytesIO read": lambda: read_once(io.BytesIO(b"abc")),
+    "datetime own zone": lambda: dt.datetime(2024, 2, 29, tzinfo=OwnZone()),
+    "dict of lone surrogate": lambda: {"\ud800": 1},
+    "method of a builtin type, special": lambda: str.__add__,
+    "method of a builtin, special": lambda: "a".__add__,
+    "exception of a file": lambda: OSError(2, "gone", "file"),
+    "exception of an import": lambda: ImportError("gone", name="n", path="p"),
+    "argparse": lambda: argparse.Namespace(b=1, a=2),
+    "dataclass with slots below": Kept,
+    "pydantic with everything": lambda: noted(User(name="Ada", born=1815), "x"),  # type: ignore[call-arg]
+    "PostgresDsn": lambda: pydantic.PostgresDsn("postgres://user@host/base"),
+    "MISSING": lambda: dataclasses.MISSING,
+    "PydanticUndefined": lambda: pydantic_core.PydanticUndefined,
+    "type alias": lambda: int | None,
+    "type variable": lambda: Item,
 }
 
 
@@ -323,6 +384,11 @@ def numpy_values() -> dict[str, Any]:
         "datetime64": np.array(["2024-01-01", "NaT"], dtype="M8[s]"),
         "structured": np.array([(1, 2.0)], dtype=[("a", "<i4"), ("b", "<f8")]),
         "dtype": np.dtype("<f8"),
+        "complex": np.array([1 + 2j, complex(0, np.nan)]),
+        "masked": np.ma.MaskedArray([1, 2], mask=[False, True], dtype="<i4"),
+        "structured within": np.array([(1, [2, 3])], dtype=[("a", "<i4"), ("b", "<i2", (2,))]),
+        "structured dtype": np.dtype([("a", "<i4"), ("b", "<i2", (2,))]),
+        "ufunc": np.add,
     }
 
 
@@ -341,16 +407,26 @@ def pandas_values() -> dict[str, Any]:
         "MultiIndex": pd.MultiIndex.from_product([[1, 2], [3, 4]]),
         "Timestamp": pd.Timestamp("2024-01-01T12:00", tz="Europe/Berlin"),
         "NaT": pd.NaT,
+        "NA": pd.NA,
+        "Timedelta": pd.Timedelta("1 day 2 ns"),
+        "Period": pd.Period("2024-01", freq="M"),
+        "Interval": pd.Interval(0, 1, closed="left"),
+        "Categorical": pd.Categorical([2, 1, 2], ordered=True),
+        "Index named": pd.Index([1, 2], name="n"),
     }
 
 
 def pil_values() -> dict[str, Any]:
     from PIL import Image
 
+    palette = Image.new("P", (2, 1), 1)
+    palette.putpalette([0, 0, 0, 255, 0, 0])
+    palette.info["transparency"] = 1
     return {
         "RGB": Image.new("RGB", (2, 3), (1, 2, 3)),
         "L": Image.new("L", (3, 2), 7),
         "1": Image.new("1", (9, 1), 1),
+        "P": palette,
     }
 
 
@@ -371,6 +447,8 @@ def instructor_values() -> dict[str, Any]:
         "Image by address": Image.from_url("https://example.org/a.png"),
         "Audio": Audio(**drawn, media_type="audio/wav"),
         "PDF": PDF(**drawn, media_type="application/pdf"),
+        "Image without a file": Image(source=Path("no-such-folder/a.png"), media_type="image/png"),
+        "PDF of bytes": PDF(source=b"%PDF", media_type="application/pdf"),
     }
 
 
@@ -423,6 +501,15 @@ def test_every_value_is_pinned() -> None:
 @pytest.mark.parametrize("name", VALUES)
 def test_the_digest_of_a_value_is_the_pinned_one(name: str) -> None:
     assert digest_of(VALUES[name]()) == pinned("python")[name]
+
+
+def test_what_a_cached_property_came_to_does_not_count() -> None:
+    assert digest_of(looked_at(Kept())) == pinned("python")["dataclass with slots below"]
+
+
+def test_a_url_of_an_older_pydantic_is_that_of_a_newer_one() -> None:
+    url = pydantic_core.Url("https://example.org/a")
+    assert digest_of(url) == pinned("python")["AnyUrl"]
 
 
 def test_different_values_have_different_digests() -> None:
