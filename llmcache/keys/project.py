@@ -85,12 +85,12 @@ class Project(NamedTuple):
         """Whether a function was written in the project: `wraps` gives it another's module."""
         return owns(self, function.__globals__.get("__name__") or "<unknown>")
 
-    def fields_count(self, module: str | None) -> bool:
+    def fields_count(self, module: str) -> bool:
         """Whether a model of `module` counts by its fields: all but those of the SDKs.
 
         Fields of an SDK's own classes come and go with its releases, and keys survive those.
         """
-        top = (module or "").partition(".")[0]
+        top = module.partition(".")[0]
         return top not in SDKS or top in {self.home, *self.added}
 
 

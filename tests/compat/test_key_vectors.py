@@ -360,7 +360,6 @@ VALUES: dict[str, Callable[[], Any]] = {
     "argparse": lambda: argparse.Namespace(b=1, a=2),
     "dataclass with slots below": Kept,
     "pydantic with everything": lambda: noted(User(name="Ada", born=1815), "x"),  # type: ignore[call-arg]
-    "PostgresDsn": lambda: pydantic.PostgresDsn("postgres://user@host/base"),
     "MISSING": lambda: dataclasses.MISSING,
     "PydanticUndefined": lambda: pydantic_core.PydanticUndefined,
     "type alias": lambda: int | None,

@@ -32,6 +32,11 @@ ALIKE = [
     ("def f(a): return u'x'", "def f(a): return 'x'"),
     ("def f(a): return 0x10", "def f(a): return 16"),
     ("def f(a):\n  b: int = a", "def f(a):\n  b = a"),
+    ("def f(a):\n  class B: pass\n  b: int = a", "def f(a):\n  class B: pass\n  b = a"),
+    (
+        "def f(a):\n  class B:\n    def g(self):\n      b: int = a",
+        "def f(a):\n  class B:\n    def g(self):\n      b = a",
+    ),
 ]
 APART = [
     ("def f(a): return a", "def f(b): return b"),
@@ -56,6 +61,14 @@ APART = [
     ("def f(a): return a.b", "def f(a): return a.c"),
     ("def f(a): return a[1:]", "def f(a): return a[:1]"),
     ("def f(a):\n  class B:\n    x: int", "def f(a):\n  class B:\n    x: str"),
+    (
+        "def f(a):\n  class B:\n    def g(self): pass\n    x: int",
+        "def f(a):\n  class B:\n    def g(self): pass\n    x: str",
+    ),
+    (
+        "def f(a):\n  class B:\n    x: int = 1\n    y = 2",
+        "def f(a):\n  class B:\n    x = 1\n    y = 2",
+    ),
     ("def f(a):\n  class B:\n    'd'", "def f(a):\n  class B:\n    'e'"),
 ]
 
@@ -120,6 +133,15 @@ def test_bytecode_of_other_code_is_apart() -> None:
     digests = [body_of_bytecode(made(source)).digest for source in sources]
     assert len(set(digests)) == len(digests)
     assert digests == [body_of_bytecode(made("\n\n" + source)).digest for source in sources]
+
+
+first, second = (lambda: ask(WRITTEN)), (lambda: ask(os))
+
+
+def test_lambdas_of_one_line_are_told_apart() -> None:
+    bodies = [body_of(each) for each in (first, second)]  # type: ignore[arg-type]
+    assert [body.from_source for body in bodies] == [True, True]
+    assert [body.chains for body in bodies] == [{("ask",), ("WRITTEN",)}, {("ask",), ("os",)}]
 
 
 def test_the_second_of_two_functions_on_a_line_is_told_from_the_first(tmp_path: Path) -> None:

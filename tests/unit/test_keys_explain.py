@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from llmcache.keys.explain import Near, explanation, nearest
+from llmcache.keys.explain import Explanation, Near, explanation, nearest, without_beside
 from llmcache.keys.key import KeyParts
 
 SHARED = {"code of app.f": "c0", "constant app.PROMPT": "p0"}
@@ -83,6 +83,59 @@ def test_thousands_of_damaged_records_are_passed_over() -> None:
         for i in range(5_000)
     ]
     assert nearest(WANTED, [*many, stored("a")], manifest) == Near("a", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        *[
+            (name, "differs")
+            for name in ("argument a", "self.a", "namespace", "sample", "depends_on[0]", "key")
+        ],
+        *[(name, "changed") for name in ("code of app.f", "constant app.A", "environment A")],
+    ],
+)
+def test_what_calls_are_given_differs_and_what_code_says_has_changed(name: str, verb: str) -> None:
+    wanted = KeyParts({name: "1"}, {}, "m0")
+    near = nearest(wanted, [("a", json.dumps({name: "2"}).encode(), "m0")], manifest)
+    assert near == Near("a", (f"{name} {verb}",))
+
+
+def test_what_is_kept_beside_the_parts_is_none_of_them() -> None:
+    kept = {"argument a": "1", "preview of a": "x", "not in the key: b": "why"}
+    assert without_beside(kept) == {"argument a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        *[(0, "0 s"), (59, "59 s"), (60, "1.0 min"), (3_599, "60.0 min"), (3_600, "1.0 h")],
+        *[(86_399, "24.0 h"), (86_400, "1.0 d"), (129_600, "1.5 d")],
+    ],
+)
+def test_a_length_of_time_is_told_in_its_largest_unit(seconds: float, shown: str) -> None:
+    found = explanation("f", "k", status="hit", age=seconds)
+    assert found.headline() == f"hit; {shown} old, never expires"
+
+
+def test_what_is_stale_is_served() -> None:
+    found = explanation("f", "k", status="stale", age=100, left=-60)
+    assert found.headline() == "expired since 1.0 min, served while stale; 1.7 min old"
+
+
+def test_a_store_that_cannot_be_read_and_previews_are_told() -> None:
+    found = Explanation("f", "k", "unknown", previews={"text": "'a'"}, failure="it is gone")
+    assert str(found).splitlines() == [
+        "f k: unknown; the store cannot be read: it is gone",
+        "  argument text = 'a'",
+    ]
+
+
+def test_nothing_is_said_that_was_not_given() -> None:
+    bare = Explanation("f", "k", "hit")
+    assert bare == explanation("f", "k", status="hit")
+    assert (bare.mode, bare.failure, bare.nearest, bare.unkeyed) == ("on", "", None, ())
+    assert str(bare) == "f k: hit; 0 s old, never expires"
 
 
 def test_an_explanation_is_text_for_people() -> None:
