@@ -5,17 +5,20 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
+import functools
 import io
 import pickle
 import socket
 import struct
 import sys
 import threading
+import types
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
+import wrapt
 
 from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.fingerprints import Fingerprints
@@ -44,6 +47,14 @@ class Model(pydantic.BaseModel):
     item: Any = None
     _hidden: Any = pydantic.PrivateAttr(None)
 
+    def _with_hidden(self, hidden: object) -> Model:
+        self._hidden = hidden
+        return self
+
+
+class Caller(Unknown):
+    def __call__(self) -> None: ...
+
 
 def refusal(value: object) -> UncacheableArgumentError:
     with pytest.raises(UncacheableArgumentError) as caught:
@@ -65,12 +76,24 @@ def refusal(value: object) -> UncacheableArgumentError:
         (Model(more=[Unknown()]), "docs.more[0]"),  # type: ignore[call-arg]
         (collections.defaultdict(list, a=[Unknown()]), "docs['a'][0]"),
         (ValueError(Unknown()), "docs.args[0]"),
+        (functools.partial(print, Unknown()), "docs.args[0]"),
+        (functools.partial(print, end=Unknown()), "docs.keywords['end']"),
+        (functools.partial(Caller()), "docs.func"),
+        (types.MethodType(print, Unknown()), "docs.__self__"),
+        (types.MethodType(Caller(), 1), "docs.__func__"),
+        (wrapt.ObjectProxy([Unknown()]), "docs.__wrapped__[0]"),
+        (Model.model_construct()._with_hidden(Unknown()), "docs._hidden"),
+        ({1.5: Unknown()}, "docs[...]"),
+        ({"a" * 40: Unknown()}, f"docs['{'a' * 40}']"),
+        ({"a" * 41: Unknown()}, "docs[...]"),
+        ({"a1" * 8: Unknown()}, "docs[...]"),
+        ({"a1" * 7 + "b": Unknown()}, f"docs['{'a1' * 7}b']"),
     ],
 )
 def test_the_error_names_the_way_to_the_value(value: object, path: str) -> None:
     error = refusal(value)
     assert (error.parameter, error.path) == ("docs", path)
-    assert error.type_name.endswith(".Unknown")
+    assert error.type_name.endswith((".Unknown", ".Caller"))
     assert str(error).startswith(f"{path} (a {error.type_name})")
 
 
@@ -165,6 +188,24 @@ def test_a_caller_near_pythons_own_limit_gets_the_same_key() -> None:
 
     room = sys.getrecursionlimit() - depth_here() - 100
     assert from_below(room) == expected
+
+
+def test_the_thread_that_has_a_stack_of_its_own_has_a_name() -> None:
+    class Noting:
+        def __cache_key__(self) -> object:
+            names.append(threading.current_thread().name)
+            return 1
+
+    names: list[str] = []
+    value = nested(DEPTH_LIMIT - 1, SHELLS["list"])
+
+    def from_below(frames: int) -> bytes:
+        if frames:
+            return from_below(frames - 1)
+        return digest([value, Noting()], path="docs", references=PLAIN)
+
+    from_below(sys.getrecursionlimit() - depth_here() - 100)
+    assert names == ["llmcache-key"]
 
 
 def depth_here() -> int:

@@ -115,6 +115,10 @@ def test_secrets_within_what_the_body_reads_are_listed_and_those_of_arguments_co
     keys = FunctionKeys(configured)
     listed = (f"global {__name__}.CONFIG: {what}: a secret" for what in ("api_key", "SecretStr"))
     assert keys.key(("x",), {}).unkeyed == tuple(listed)
+    before = keys.digest(("x",), {})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(CONFIG["service"][0], "api_key", "sk-3")  # type: ignore[index]
+        assert keys.digest(("x",), {}) == before
     given = [keys.digest(("x", {"api_key": secret}), {}) for secret in ("sk-1", "sk-2")]
     given += [keys.digest(("x", SecretStr(secret)), {}) for secret in ("sk-1", "sk-2")]
     assert len({*given}) == len(given)

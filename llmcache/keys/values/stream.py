@@ -241,7 +241,7 @@ def shown(key: object) -> str:
 
 def members(parent: object) -> list[tuple[str, object]]:
     kind = type(parent)
-    named = ("func", "args", "keywords", "__self__", "__func__", "default_factory", "__wrapped__")
+    named = ("func", "args", "keywords", "__self__", "__func__", "__wrapped__")
     names = (*declared_names(kind), *getattr(kind, "_fields", ()), *named)
     held = attributes(parent, names, computed_names(kind))
     for more in ("__pydantic_extra__", "__pydantic_private__"):
