@@ -8,13 +8,13 @@ and skipped, and never fails the call it was told about.
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import inspect
-import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
+
+from llmcache.listening import listen, recordings, stop_listening
 
 __all__ = [
     "BackendFailure",
@@ -26,14 +26,9 @@ __all__ = [
     "Stale",
     "Store",
     "Wait",
-    "emit",
-    "listened",
     "on_event",
     "record",
 ]
-
-logger: logging.Logger = logging.getLogger("llmcache")
-logger.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +138,6 @@ class Recording:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-lock: threading.Lock = threading.Lock()
-handlers: tuple[Handler, ...] = ()
-recordings: contextvars.ContextVar[tuple[Recording, ...]] = contextvars.ContextVar(
-    "llmcache.recordings", default=()
-)
-
-
 def on_event(handler: Handler) -> Callable[[], None]:
     """Call `handler` with every record from now on, in the thread of the call.
 
@@ -172,16 +160,8 @@ def on_event(handler: Handler) -> Callable[[], None]:
             f"on_event takes a plain function of one record, not {type(handler).__name__} "
             f"{handler!r:.60}; a handler is called, not awaited."
         )
-    global handlers  # noqa: PLW0603 - one list of handlers a process, swapped whole so that emit needs no lock
-    with lock:
-        handlers = (*handlers, handler)
-
-    def remove() -> None:
-        global handlers  # noqa: PLW0603 - as above
-        with lock:
-            handlers = tuple(known for known in handlers if known is not handler)
-
-    return remove
+    listen(handler)
+    return partial(stop_listening, handler)
 
 
 @contextlib.contextmanager
@@ -195,25 +175,8 @@ def record() -> Iterator[Recording]:
         A sequence of the records so far, in the order they happened.
     """
     recording = Recording()
-    token = recordings.set((*recordings.get(), recording))
+    token = recordings.set((*recordings.get(), recording.events))
     try:
         yield recording
     finally:
         recordings.reset(token)
-
-
-def listened() -> bool:
-    """Whether anybody would be told: lets a hit skip making a record that nobody reads."""
-    return bool(handlers) or bool(recordings.get()) or logger.isEnabledFor(logging.DEBUG)
-
-
-def emit(event: Event) -> None:
-    """Tell everybody who listens; a handler's own failure is logged, never raised."""
-    for recording in recordings.get():
-        recording.events.append(event)
-    for handler in handlers:
-        try:
-            handler(event)
-        except Exception:
-            logger.warning("An event handler failed on %s", type(event).__name__, exc_info=True)
-    logger.debug("%s", event)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmcache.backends.base import Entry
 from llmcache.backends.forks import forkable
 from llmcache.codecs import Usage
 from llmcache.errors import BackendWarning, LLMCacheWarning, UncacheableResultWarning
-from llmcache.events import Event, emit
 from llmcache.ledger import Account
+from llmcache.listening import emit
 from llmcache.notices import notice
 from llmcache.store import Failed, Store
+
+if TYPE_CHECKING:  # a process of hits that nobody listens to makes none
+    from llmcache.events import Event
 
 __all__ = ["CacheInfo", "Tally", "told_of_failure", "told_of_left", "warn_of_failure"]
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from llmcache.backends.workers import in_worker
 from llmcache.decorator.subject import Arguments, Kind, Variant
-from llmcache.engine.answering import aanswer, answer
 from llmcache.engine.question import Plan
+from llmcache.engine.serving import aanswer, answer
 from llmcache.errors import CacheMissError, LLMCacheError, UncacheableArgumentError
-from llmcache.events import Bypass, Miss
 from llmcache.flight.items import refuse
 
 __all__ = ["CALLS"]
@@ -22,6 +20,8 @@ __all__ = ["CALLS"]
 
 def bypassed(plan: Plan, call: Arguments) -> Any:
     """The function's own answer, as the mode keeps the cache out of the call; counted."""
+    from llmcache.events import Bypass  # noqa: PLC0415 - a hit that nobody listens to makes no record
+
     plan.tally.tell(Bypass(function=plan.scope.function, reason="mode"))
     return call.run()
 
@@ -33,6 +33,8 @@ def refused(plan: Plan, error: UncacheableArgumentError) -> None:
         UncacheableArgumentError: With `on_uncacheable="raise"`.
         CacheMissError: In mode `offline`.
     """
+    from llmcache.events import Bypass, Miss  # noqa: PLC0415 - as above
+
     function = plan.scope.function
     if plan.offline:
         plan.tally.tell(Miss(function=function, reason="offline"))
@@ -103,7 +105,7 @@ def call_items(variant: Variant, call: Arguments) -> Generator[Any, Any, Any]:
 
 async def call_async_items(variant: Variant, call: Arguments) -> AsyncGenerator[Any, None]:
     """Call an async generator function."""
-    items = await call_async(variant, replace(call, run=awaitable(call.run)))
+    items = await call_async(variant, Arguments(awaitable(call.run), call.args, call.kwargs))
     async with aclosing(items):
         async for item in items:
             refuse((yield item))

@@ -5,22 +5,22 @@ The functions here take a variant and a call; `wrappers.CacheHandle` hangs them 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmcache.backends.base import Entry, Nothing, Sizing, able
 from llmcache.backends.workers import in_worker
 from llmcache.codecs import Unreadable
-from llmcache.decorator.explaining import explain
 from llmcache.decorator.signatures import MISSING
 from llmcache.decorator.subject import Arguments, Variant
-from llmcache.engine.answering import drop
 from llmcache.engine.looking import afound, every_key, found
 from llmcache.engine.question import Plan, Question, outcome_of, restore, revive
-from llmcache.keys.explain import Explanation
 from llmcache.lookup import Fresh
 from llmcache.store import Failed, Operation
 from llmcache.tally import CacheInfo
+
+if TYPE_CHECKING:
+    from llmcache.keys.explain import Explanation
 
 __all__ = [
     "aclear",
@@ -62,8 +62,15 @@ async def apeek(variant: Variant, call: Arguments) -> Any:
     return fresh_value(question, await afound(question))
 
 
+def explain(variant: Variant, call: Arguments) -> Explanation:
+    """As `explaining.explain`."""
+    from llmcache.decorator import explaining  # noqa: PLC0415 - only for who asks
+
+    return explaining.explain(variant, call)
+
+
 async def aexplain(variant: Variant, call: Arguments) -> Explanation:
-    """As `explaining.explain`, async; it reads much, so it does it in a worker thread."""
+    """As `explain`, async; it reads much, so it does it in a worker thread."""
     return await in_worker(explain, variant, call)
 
 
@@ -126,7 +133,7 @@ def forget_running(question: Question) -> None:
     was begun in between.
     """
     seat = question.seat[:3]
-    drop(lambda other: isinstance(other, tuple) and other[:3] == seat)
+    forget(lambda other: isinstance(other, tuple) and other[:3] == seat)
 
 
 def forget_all_running(plan: Plan) -> None:
@@ -136,8 +143,15 @@ def forget_all_running(plan: Plan) -> None:
     def ours(seat: Hashable) -> bool:
         return isinstance(seat, tuple) and seat[:2] == (backend, plan.scope)
 
-    drop(ours)
+    forget(ours)
     plan.kept_manifests.clear()
+
+
+def forget(outdated: Callable[[Hashable], bool]) -> None:
+    """As `answering.drop`."""
+    from llmcache.engine.answering import drop  # noqa: PLC0415 - a process of hits loads none of it
+
+    drop(outdated)
 
 
 def done(result: Done | Failed) -> Done:

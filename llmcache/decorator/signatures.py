@@ -14,12 +14,25 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    overload,
+)
 
 from llmcache.backends.base import Backend
-from llmcache.keys.explain import Explanation
 from llmcache.keys.key import CacheKey
 from llmcache.tally import CacheInfo
+
+if TYPE_CHECKING:
+    from llmcache.keys.explain import Explanation
 
 __all__ = [
     "MISSING",

@@ -10,7 +10,6 @@ import enum
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from types import BuiltinFunctionType, MappingProxyType, MethodType
 from typing import Any
 
@@ -19,13 +18,12 @@ from llmcache.backends.configured import backend_in_use
 from llmcache.backends.workers import in_worker
 from llmcache.codecs import Framing, ResultCodec, SeenTypes, result_codec
 from llmcache.engine.forms import ASYNC_STREAM, AWAITABLE, STREAM
-from llmcache.engine.keeping import kept_parts
 from llmcache.engine.question import Plan, Question
-from llmcache.events import listened
 from llmcache.keys.key import Bound, CacheKey, FunctionKeys, Keying, ResultType
 from llmcache.keys.secrets import digest_secret
 from llmcache.keys.values.canonical import FileNeeded
 from llmcache.ledger import account_of
+from llmcache.listening import listened
 from llmcache.modes import mode_in_context
 from llmcache.settings import Mode, Settings, generation, resolve
 from llmcache.store import store_of
@@ -56,13 +54,15 @@ class Kind(enum.Enum):
         self.mark = mark
 
 
-@dataclass(slots=True)  # not frozen, which doubles what making one takes: each call makes one
 class Arguments:
     """One call: what is run, and its arguments with the instance or class in front."""
 
-    run: Callable[[], Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    def __init__(
+        self, run: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.run = run
+        self.args = args
+        self.kwargs = kwargs
 
 
 def kind_of(function: Any) -> Kind:
@@ -234,5 +234,7 @@ class Variant:
     def described(self, plan: Plan, call: Arguments) -> Question:
         """A question whose parts are known already, so that nothing is read later."""
         question = self.question(plan, call)
+        from llmcache.engine.keeping import kept_parts  # noqa: PLC0415 - only where a file is read
+
         question.parts = kept_parts(question)
         return question

@@ -1,4 +1,4 @@
-"""One call answered, in two colours that stand side by side and differ in `await` alone.
+"""A call that is no hit at once, in two colours that differ in `await` alone.
 
 What a call comes to is decided in `verdicts`, what happens on a miss in `flow`, and that is
 carried out by `driving`; here it is looked up, led or followed.
@@ -19,24 +19,15 @@ from llmcache.engine.driving import adrive, drive
 from llmcache.engine.flow import lead
 from llmcache.engine.forms import AWAITABLE
 from llmcache.engine.looking import alook, look
-from llmcache.engine.question import Answer, Question
-from llmcache.engine.verdicts import (
-    UNDECIDED,
-    Found,
-    Serve,
-    at_once,
-    count_raised,
-    for_caller,
-    for_waiter,
-    stale_after,
-    verdict,
-)
+from llmcache.engine.question import Answer, Found, Question
+from llmcache.engine.telling import count_raised
+from llmcache.engine.verdicts import Serve, for_caller, for_waiter, stale_after, verdict
 from llmcache.flight.board import Alone, Follow, Lead
 from llmcache.flight.flight import Abandoned, Flight, running_loop
 from llmcache.flight.following import Late, afollow, follow
 from llmcache.flight.streams import AsyncSharedStream, SharedStream
 
-__all__ = ["aanswer", "afly", "answer", "drop", "fly"]
+__all__ = ["aanswered", "answered", "drop"]
 
 refreshes: Refreshes = Refreshes()
 
@@ -50,25 +41,8 @@ def drop(outdated: Callable[[Hashable], bool]) -> None:
 # ---- sync ----------------------------------------------------------------------------------
 
 
-def answer(question: Question) -> Any:
-    """Answer one call: from the store, from another caller's call, or by calling.
-
-    Raises:
-        CacheMissError: In mode `offline`, when nothing is stored.
-        BackendError: With `on_backend_error="raise"`, when the store fails.
-        BaseException: Whatever the user's function raises, unchanged.
-    """
-    try:
-        found = look(question)
-        value = at_once(question, found)
-        return answered(question, found) if value is UNDECIDED else value
-    except BaseException as error:
-        count_raised(question, error)
-        raise
-
-
 def answered(question: Question, found: Found) -> Any:
-    """As `answer`, of what is not served at once; a call that raises is not counted yet."""
+    """Answer a call by what was found; one that raises is not counted yet."""
     decided = verdict(question, found)
     if isinstance(decided, Serve):
         if decided.refresh:
@@ -84,6 +58,15 @@ def answered(question: Question, found: Found) -> Any:
     if inspect.isawaitable(landed.value):
         return aanswer(awaiting(question, Unawaited(landed.value)))
     return presented(question, for_caller(question, decided, landed), answer_again)
+
+
+def answer(question: Question) -> Any:
+    """Look for and answer a call, which a stream asks for again."""
+    try:
+        return answered(question, look(question))
+    except BaseException as error:
+        count_raised(question, error)
+        raise
 
 
 def fly(question: Question) -> Answer:
@@ -130,17 +113,6 @@ def renew(question: Question) -> None:
 # ---- async ---------------------------------------------------------------------------------
 
 
-async def aanswer(question: Question) -> Any:
-    """As `answer`, async."""
-    try:
-        found = await alook(question)
-        value = at_once(question, found)
-        return await aanswered(question, found) if value is UNDECIDED else value
-    except BaseException as error:
-        count_raised(question, error)
-        raise
-
-
 async def aanswered(question: Question, found: Found) -> Any:
     """As `answered`, async."""
     decided = verdict(question, found)
@@ -156,6 +128,15 @@ async def aanswered(question: Question, found: Found) -> Any:
     except Exception as error:  # noqa: BLE001 - raised again unless an expired answer stands in
         return stale_after(question, decided, error)
     return presented(question, for_caller(question, decided, landed), aanswer)
+
+
+async def aanswer(question: Question) -> Any:
+    """As `answer`, async; also of an awaitable that a plain function returned."""
+    try:
+        return await aanswered(question, await alook(question))
+    except BaseException as error:
+        count_raised(question, error)
+        raise
 
 
 async def afly(question: Question) -> Answer:

@@ -21,11 +21,11 @@ from llmcache.engine.question import (
     Question,
     Turn,
     outcome_of,
-    report,
     restore,
     revive,
 )
 from llmcache.engine.steps import Ask, Compute, Pause, Raised, Steps
+from llmcache.engine.telling import report
 from llmcache.events import Store as Stored
 from llmcache.flight.board import led
 from llmcache.flight.items import Items

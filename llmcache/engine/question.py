@@ -17,23 +17,21 @@ from llmcache.engine.forms import (
     parts_of,
     ready,
 )
-from llmcache.errors import BackendWarning
-from llmcache.events import BackendFailure
 from llmcache.keys.key import Bound, Keying
 from llmcache.lookup import Outcome, judge
 from llmcache.settings import Mode, Settings
 from llmcache.store import Failed, Store
-from llmcache.tally import Tally, told_of_left, warn_of_failure
+from llmcache.tally import Tally
 
 __all__ = [
     "Answer",
+    "Found",
     "KeptParts",
     "Plan",
     "Question",
     "Turn",
     "check",
     "outcome_of",
-    "report",
     "restore",
     "revive",
 ]
@@ -53,7 +51,7 @@ class KeptParts(NamedTuple):
     shared: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Plan:
     """What all calls of one function under the same settings have in common.
 
@@ -92,7 +90,7 @@ class Plan:
         self.offline = self.settings.mode is Mode.OFFLINE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Question:
     """One call with everything that is needed to answer it.
 
@@ -192,6 +190,10 @@ class Answer(NamedTuple):
     seconds: float = 0.0
 
 
+Found = Entry | Nothing | Failed | None
+"""What looking gave; None: nothing was looked for, as in a refresh, or the claim will look."""
+
+
 def outcome_of(question: Question, found: Entry | Nothing) -> Outcome:
     """What this caller may do with what was found."""
     settings = question.plan.settings
@@ -212,31 +214,6 @@ def restore(question: Question, entry: Entry) -> bytes:
     """
     key = question.stored_as or question.key
     return question.plan.framing.unpack(entry.value, bytes.fromhex(key))
-
-
-def report(question: Question, failed: Failed, *, left: bool = False) -> None:
-    """A failure of the store: counted, told, and raised where that was asked for.
-
-    Else it is warned of, once for a store and kind of failure: many functions share a store. And
-    of an answer that was `left` where a refresh could neither replace nor remove it.
-
-    Raises:
-        BackendError: With `on_backend_error="raise"`.
-    """
-    question.reachable = False
-    question.plan.tally.tell(
-        BackendFailure(
-            **question.names,
-            operation=failed.operation.value,
-            error=str(failed.error),
-        )
-    )
-    if question.plan.settings.on_backend_error == "raise":
-        raise failed.error
-    name = question.plan.scope.function
-    warn_of_failure(question.plan.store, failed, name)
-    if left:
-        question.plan.tally.warn_once("refresh", told_of_left(name), BackendWarning)
 
 
 def revive(question: Question, data: bytes) -> Any:

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import enum
 from typing import Any, NamedTuple
 
-from llmcache.backends.base import Entry, Nothing
-from llmcache.codecs import Unreadable, Usage
-from llmcache.engine.question import Answer, Question, outcome_of, report, restore, revive
+from llmcache.backends.base import Entry
+from llmcache.codecs import Unreadable
+from llmcache.engine.question import Answer, Found, Question, outcome_of, restore, revive
+from llmcache.engine.telling import report, tell
 from llmcache.errors import BackendError, CacheMissError
-from llmcache.events import Event, Hit, Miss, Stale, Wait
+from llmcache.events import Hit, Miss, Stale, Wait
 from llmcache.flight.streams import AsyncSharedStream, SharedStream
-from llmcache.lookup import Expired, Fresh, is_fresh, reason_of, unreadable
+from llmcache.lookup import Expired, Fresh, reason_of, unreadable
 from llmcache.lookup import Stale as StaleEntry
 from llmcache.settings import Mode
 from llmcache.store import Failed
 
 __all__ = [
-    "UNDECIDED",
     "Call",
-    "Found",
     "Serve",
-    "at_once",
-    "count_raised",
     "for_caller",
     "for_waiter",
     "stale_after",
@@ -47,40 +43,6 @@ class Call(NamedTuple):
 
     reason: str
     reserve: Entry | None = None
-
-
-class Undecided(enum.Enum):
-    """The typed answer of `at_once` where there is no value at once."""
-
-    UNDECIDED = "undecided"
-
-
-UNDECIDED = Undecided.UNDECIDED
-Found = Entry | Nothing | Failed | None
-"""What looking gave; None: nothing was looked for, as in a refresh, or the claim will look."""
-
-
-def at_once(question: Question, found: Found) -> Any:
-    """The value of a fresh entry of a call that nobody listens to, counted: most hits.
-
-    It makes none of the objects that `verdict` makes, which says the same of such an entry, and
-    decides all else: then this is `UNDECIDED`.
-    """
-    plan = question.plan
-    if (
-        question.told
-        or question.began is not None
-        or not isinstance(found, Entry)
-        or not is_fresh(found, now := plan.now(), plan.reader_ttl)
-    ):
-        return UNDECIDED
-    try:
-        value = revive(question, restore(question, found))
-    except Unreadable:
-        return UNDECIDED
-    question.told = True
-    plan.tally.count_hit(found, now)
-    return value
 
 
 def verdict(question: Question, found: Found) -> Serve | Call:
@@ -142,14 +104,6 @@ def missed(question: Question, reason: str, *, offline: bool) -> Call:
     )
 
 
-def count_raised(question: Question, error: BaseException) -> None:
-    """Count a call that raises: as a wait where another's call raised, else as a miss."""
-    if question.follows:
-        tell(question, Wait, None)
-    else:
-        tell(question, Miss, None, reason=f"error: {type(error).__name__}")
-
-
 def for_caller(question: Question, call: Call, answer: Answer) -> Any:
     """The value for a caller: his own call's, or his copy of another's."""
     if question.follows:
@@ -201,21 +155,3 @@ def stale_after(question: Question, call: Call, error: Exception) -> Any:
         tell(question, Stale, call.reserve, age=age, reason=reason)
         return value
     raise error
-
-
-def tell(question: Question, kind: type[Event], usage: Entry | Usage | None, **facts: Any) -> None:
-    """Count a call and tell of it, once: a stream may be asked for again in the middle."""
-    if question.told:
-        return
-    question.told = True
-    if "seconds" not in facts:
-        clock = question.plan.settings.clock
-        began = question.began
-        facts["seconds"] = 0.0 if began is None else clock.monotonic() - began
-    if usage is not None:
-        facts["model"] = usage.model
-        facts["input_tokens"] = usage.input_tokens
-        facts["output_tokens"] = usage.output_tokens
-    if isinstance(usage, Entry):
-        facts["saved"] = usage.seconds
-    question.plan.tally.tell(kind(**question.names, **facts))

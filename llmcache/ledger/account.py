@@ -7,12 +7,15 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.backends.forks import forkable
 from llmcache.clock import Clock
-from llmcache.events import Event
+
+if TYPE_CHECKING:  # as in `tally`
+    from llmcache.events import Event
 
 __all__ = ["Account", "RunningCounts"]
 

@@ -9,7 +9,6 @@ import threading
 
 import pytest
 
-from llmcache import events
 from llmcache.events import (
     BackendFailure,
     Bypass,
@@ -19,11 +18,10 @@ from llmcache.events import (
     Stale,
     Store,
     Wait,
-    emit,
-    listened,
     on_event,
     record,
 )
+from llmcache.listening import emit, listened
 from llmcache.tally import Tally
 
 KINDS = [Hit, Miss, Stale, Wait, Store, Bypass, BackendFailure]
@@ -158,7 +156,9 @@ def test_records_go_to_the_log_at_debug_and_the_library_prints_nothing_by_itself
     caplog.set_level(logging.DEBUG, logger="llmcache")
     emit(Hit(function="app.extract"))
     assert "Hit(function='app.extract'" in caplog.text
-    assert any(isinstance(known, logging.NullHandler) for known in events.logger.handlers)
+    assert any(
+        isinstance(known, logging.NullHandler) for known in logging.getLogger("llmcache").handlers
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
