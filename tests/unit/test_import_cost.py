@@ -25,6 +25,13 @@ OPTIONAL = {
     "rich",
     "tqdm",
 }
+OF_MISSES = {
+    "llmcache.codecs.encode",
+    "llmcache.engine.answering",
+    "llmcache.events",
+    "llmcache.flight.board",
+    "llmcache.previews",
+}
 SLOW = {"asyncio", "click", "multiprocessing", "pydantic", "sqlite3", "ssl", "unittest"}
 
 
@@ -74,6 +81,32 @@ def test_a_call_and_a_hit_in_a_file_bring_in_nothing_optional(tmp_path: Path) ->
     statement = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
     modules = modules_in(imported_by(statement, directory=tmp_path).stderr)
     assert sorted(modules & OPTIONAL) == []
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_process_of_hits_loads_nothing_that_only_a_miss_or_a_listener_needs(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "import sys\n"
+        "from llmcache import cached_structured\n"
+        "@cached_structured(backend='sqlite:///plain.db')\n"
+        "def double(x: int) -> int:\n"
+        "    return 2 * x\n"
+        "assert double(2) == 4\n"
+        "print(double.cache_info().hits, *sorted(sys.modules))\n",
+        encoding="utf-8",
+    )
+    missed, hit = (
+        subprocess.run(  # noqa: S603 - our own script
+            [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert (missed[0], hit[0]) == ("0", "1")
+    assert set(missed) >= OF_MISSES
+    assert set(hit).isdisjoint(OF_MISSES)
 
 
 def test_import_and_decorating_create_read_and_open_nothing(
