@@ -150,6 +150,18 @@ def test_a_zone_without_a_key_counts_by_what_it_says() -> None:
     assert key(one) == key(again) != key(other)
 
 
+class NamedZone(OwnZone):
+    """One that says its key as those of pytz do."""
+
+    zone = "Europe/Berlin"
+
+
+def test_a_zone_of_pytz_counts_by_its_key() -> None:
+    one, other = (dt.datetime(2024, 1, 1, tzinfo=zone) for zone in (NamedZone(1), NamedZone(2)))
+    assert key(one) == key(other)
+    assert key(one) == key(dt.datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")))
+
+
 # Classes of the user's
 
 
@@ -502,8 +514,10 @@ def test_a_cycle_to_another_level_is_another_value() -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        lambda: [1],
-        lambda: {"a": 1},
+        *(lambda: [1], lambda: (1, [2]), lambda: {1}, lambda: frozenset([(1,)]), lambda: {"a": 1}),
+        *(lambda: {1: 2}, lambda: collections.deque([1]), lambda: Tone(1), lambda: slice(1)),
+        lambda: collections.UserDict(a=1),
+        lambda: wrapt.ObjectProxy([1]),
         lambda: Point(1, 2),
         lambda: User(name="Jo"),
         lambda: Doc("a"),

@@ -222,6 +222,23 @@ def test_a_validator_that_is_an_object_counts_by_what_its_call_reads() -> None:
     assert len(digests) == 2
 
 
+class Limits:
+    most = 3
+
+    @classmethod
+    def checked(cls, value: int) -> int:
+        return min(cls.most, value)
+
+
+def test_a_validator_that_is_a_method_of_a_class_counts_with_what_it_reads_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kind = Annotated[int, AfterValidator(Limits.checked)]
+    before = Fingerprints(Project("tests")).of_type(kind)
+    monkeypatch.setattr(Limits, "most", 4)
+    assert Fingerprints(Project("tests")).of_type(kind) != before
+
+
 def by_lambda(text: str) -> Any:
     return nameless(text)
 
