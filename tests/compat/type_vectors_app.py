@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import (
     Annotated,
     Any,
+    Concatenate,
     ForwardRef,
     Generic,
     Literal,
@@ -220,6 +221,7 @@ TYPES = {
     "constrained variable": Either,
     "parameters": P,
     "function": Callable[[int, Leaf], str],
+    "function of one more": Callable[Concatenate[int, P], str],
     "function of anything": Callable[..., None],
     "text": "Leaf",
     "forward": list[ForwardRef("Leaf")],  # type: ignore[valid-type]

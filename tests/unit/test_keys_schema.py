@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from llmcache.keys.fingerprints import Fingerprints
 from llmcache.keys.project import Project
+from llmcache.keys.schema import docstring_of
 
 T = TypeVar("T")
 
@@ -269,6 +270,28 @@ def test_an_explanation_tells_what_a_class_as_a_whole_is_made_of(
     found = Fingerprints(Project("tests")).type_reading(kind).finer
     assert list(found) == [label]
     assert list(found[label]) == [f"{label}: {what}" for what in told]
+
+
+def test_a_docstring_that_is_no_text_breaks_no_key() -> None:
+    made = create_model("Ping")
+    made.__doc__ = "\ud800"
+    assert docstring_of(made) == b"\xed\xa0\x80"
+    assert pieces(made)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_a_dataclass_that_tells_no_signature_has_no_docstring_of_its_own(
+    error: type[Exception],
+) -> None:
+    class Silent(type):
+        @property
+        def __signature__(cls) -> str:
+            raise error
+
+    made = dataclasses.dataclass(Silent("Odd", (), {"__doc__": "Odd"}))
+    assert docstring_of(made) == b""
+    made.__doc__ = "Written by hand."
+    assert docstring_of(made) == b"Written by hand."
 
 
 def test_a_type_is_described_once() -> None:
