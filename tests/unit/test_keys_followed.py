@@ -148,6 +148,34 @@ def test_an_object_may_hold_its_own_in_the_place_of_a_method_and_not_of_a_proper
     assert keys.digest((own, "x"), {}) != keys.digest((Shop(), "x"), {})
 
 
+class Counting:
+    """One that is asked for its items and for what it holds."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, int] = {}
+        self.model = "m"
+
+    def __setitem__(self, key: str, value: int) -> None:
+        self.items[key] = value
+
+    def count(self, text: str) -> Any:
+        self["n"] = 1
+        return ask(self.model, text)
+
+    def of_kind(self, text: str) -> Any:
+        return ask(type(self).__name__, text)
+
+
+def test_what_is_read_of_an_object_whose_items_are_assigned_counts() -> None:
+    found = parts(Counting.count, Counting(), "x")
+    assert "self.model" in found
+
+
+def test_the_class_of_an_object_counts_by_its_name_where_that_is_read() -> None:
+    found = parts(Counting.of_kind, Counting(), "x")
+    assert {"class of self", "constant Counting.__name__"} < found
+
+
 class Answer(BaseModel):
     total: int
 
