@@ -301,6 +301,11 @@ class Caller(Tool):
         return ask(cls.limit, cls.make(text), cls.__name__, text)
 
 
+class Lacking(Tool):
+    def lack(self, text):
+        return ask(getattr(self, "absent", None), text)
+
+
 caller = Caller("c")
 TYPES = {"with methods": Document, "dataclass with methods": Crate, "enum with methods": Tone}
 FUNCTIONS = {
@@ -314,6 +319,8 @@ FUNCTIONS = {
     "by closure": (by_closure("m"), ("x",), {}, {}),
     "by closure, pinned": (by_closure("m"), ("x",), {}, {"version": "1"}),
     "of self": (Caller.run, (caller, "x"), {}, {}),
+    "of self, missing": (Lacking.lack, (Lacking(), "x"), {}, {}),
+    "static method as an object": (Tool.__dict__["plain"], ("x",), {}, {}),
     "of bases": (Caller.inherited, (caller, "x"), {}, {}),
     "of cls": (Caller.of_class.__func__, (Caller, "x"), {}, {}),
     "instance as argument": (ask, (document, crate, Point(1, 2)), {"tone": Tone.DRY}, {}),

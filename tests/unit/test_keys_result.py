@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import pytest
 
+from llmcache.keys.key import RESULTS_KEPT, FunctionKeys
 from llmcache.keys.result import Declaration, evaluated, is_type, keyword_of, unwrapped
 
 T = TypeVar("T")
@@ -155,6 +156,14 @@ def test_annotations_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert declaration.fixed() is Answer
     monkeypatch.delitem(globals(), "Answer")
     assert declaration.fixed().__name__ == "Answer"
+
+
+def test_what_is_known_of_results_is_bounded() -> None:
+    keys = FunctionKeys(itself)
+    for number in range(2 * RESULTS_KEPT):
+        keys.digest((type(f"Kind{number}", (), {}),), {})
+    assert keys.planner.only is not None
+    assert len(keys.planner.only.result_types) <= RESULTS_KEPT
 
 
 @pytest.mark.parametrize("kind", [int, Answer, list[int], typing.List[int], int | None])  # noqa: UP006 - another spelling

@@ -180,5 +180,7 @@ def digest_of_template(value: object) -> bytes | None:
     if jinja is None or not isinstance(value, jinja.Template):
         return None
     blocks = [value.blocks[name] for name in sorted(value.blocks)]
-    codes = [digest_of(function.__code__) for function in (value.root_render_func, *blocks)]
-    return hashlib.sha256(b"".join(codes)).digest()
+    state = hashlib.sha256()
+    for function in (value.root_render_func, *blocks):
+        state.update(digest_of(function.__code__))
+    return state.digest()
