@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from llmcache import SQLiteBackend, cached_structured, configure
+from llmcache import SQLiteBackend, cached_structured, configure, ledger
 from llmcache.backends.base import Entry, Scope
 from llmcache.backends.counts import Cell, Missed, Sums
 from llmcache.cli import llmcache
@@ -115,7 +115,7 @@ def test_explain_without_a_function_tells_of_the_last_misses(url: str) -> None:
 
 
 @pytest.mark.parametrize("previews", [False, True])
-def test_explain_says_what_differed_when_a_call_missed(isolated: Path, *, previews: bool) -> None:
+def test_explain_says_what_differed_when_a_call_missed(*, previews: bool) -> None:
     """Of the key: what is kept beside it for people makes no difference."""
     configure(previews=previews)
 
@@ -126,10 +126,7 @@ def test_explain_says_what_differed_when_a_call_missed(isolated: Path, *, previe
     keys = [ask.cache_key("a", size).digest for size in (1, 2)]
     ask("a", 1)
     ask("a", 2)
-    with SQLiteBackend(isolated / "llmcache.db") as backend:
-        backend.add_counts(
-            {}, [Missed(float(at), "", "shop.ask", key, "absent") for at, key in enumerate(keys)]
-        )
+    ledger.flush()
     second, first = json.loads(invoke("explain", "--json").stdout)
     assert (second["nearest"], second["differences"]) == (keys[0], ["argument size differs"])
     assert (first["nearest"], first["differences"]) == (None, [])
