@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Handler", "emit", "listen", "listened", "recordings", "stop_listening"]
+__all__ = ["emit", "listen", "listened", "recordings", "stop_listening"]
 
 logger: logging.Logger = logging.getLogger("llmcache")
 logger.addHandler(logging.NullHandler())

@@ -26,8 +26,8 @@ UNDECIDED = Undecided.UNDECIDED
 def at_once(question: Question, found: Found) -> Any:
     """The value of a fresh entry of a call that nobody listens to, counted: most hits.
 
-    It makes none of the objects that `verdict` makes, which says the same of such an entry, and
-    decides all else: then this is `UNDECIDED`.
+    It makes none of the objects that `verdicts.verdict` makes, which says the same of such an
+    entry, and decides all else: then this is `UNDECIDED`.
     """
     plan = question.plan
     if (
