@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pydantic
+import pydantic_core
 import pytest
 import wrapt
 
@@ -436,6 +437,20 @@ def test_a_secret_counts_by_its_value() -> None:
 
 
 # Values that stand for something else
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        (pydantic.AnyUrl, "https://a.example", "https://b.example"),
+        (pydantic.HttpUrl, "https://a.example", "https://b.example"),
+        (pydantic_core.Url, "https://a.example", "https://b.example"),
+        (pydantic_core.MultiHostUrl, "postgres://a.example/x", "postgres://b.example/x"),
+    ],
+)
+def test_a_url_counts_by_its_text(kind: typing.Any, one: str, other: str) -> None:
+    read = pydantic.TypeAdapter(kind).validate_python
+    assert key(read(one)) == key(read(one)) != key(read(other))
 
 
 def test_a_partial_counts_by_function_and_arguments() -> None:

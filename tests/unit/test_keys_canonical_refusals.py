@@ -56,6 +56,13 @@ class Caller(Unknown):
     def __call__(self) -> None: ...
 
 
+def in_lists(levels: int) -> object:
+    value: object = Unknown()
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def refusal(value: object) -> UncacheableArgumentError:
     with pytest.raises(UncacheableArgumentError) as caught:
         digest(value, path="docs", references=PLAIN)
@@ -83,6 +90,9 @@ def refusal(value: object) -> UncacheableArgumentError:
         (types.MethodType(Caller(), 1), "docs.__func__"),
         (wrapt.ObjectProxy([Unknown()]), "docs.__wrapped__[0]"),
         (Model.model_construct()._with_hidden(Unknown()), "docs._hidden"),
+        (in_lists(12), "docs" + 12 * "[0]"),
+        (in_lists(13), f"docs{6 * '[0]'}...{6 * '[0]'}"),
+        (in_lists(20), f"docs{6 * '[0]'}...{6 * '[0]'}"),
         ({1.5: Unknown()}, "docs[...]"),
         ({"a" * 40: Unknown()}, f"docs['{'a' * 40}']"),
         ({"a" * 41: Unknown()}, "docs[...]"),

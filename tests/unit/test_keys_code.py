@@ -13,6 +13,7 @@ import pytest
 from llmcache.keys.code.bytecode import body_of_bytecode
 from llmcache.keys.code.function import body_of
 from llmcache.keys.code.locals import Origin
+from llmcache.keys.code.source import parse
 from llmcache.keys.code.syntax import dump_function
 
 
@@ -83,6 +84,18 @@ def test_bodies_that_do_different_things_are_apart(one: str, other: str) -> None
     assert dumped(one) != dumped(other)
 
 
+def test_runs_of_plain_text_in_an_f_string_are_one() -> None:
+    node = ast.parse("def f(a): return f'{a}xy'").body[0]
+    assert isinstance(node, ast.FunctionDef)
+    before = dump_function(node)
+    joined = next(each for each in ast.walk(node) if isinstance(each, ast.JoinedStr))
+    texts = [ast.Constant(text) for text in ("", "x", "", "y")]
+    joined.values = [ast.Constant(""), joined.values[0], *texts]
+    assert dump_function(node) == before
+    joined.values.pop()
+    assert dump_function(node) != before
+
+
 def read(self: Any, key: str) -> Any:
     global WRITTEN  # noqa: PLW0603 - what is read below
     WRITTEN = self.model
@@ -133,6 +146,15 @@ def test_bytecode_of_other_code_is_apart() -> None:
     digests = [body_of_bytecode(made(source)).digest for source in sources]
     assert len(set(digests)) == len(digests)
     assert digests == [body_of_bytecode(made("\n\n" + source)).digest for source in sources]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["def f(:", "a = 1\0", "\ud800", "-" * 100_000 + "1", "(" * 5_000 + ")" * 5_000],
+    ids=["syntax", "null", "surrogate", "depth", "nesting"],
+)
+def test_what_does_not_parse_is_no_source(source: str) -> None:
+    assert parse(source, "shop.py") is None
 
 
 first, second = (lambda: ask(WRITTEN)), (lambda: ask(os))

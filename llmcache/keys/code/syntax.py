@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 __all__ = ["dump_function"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-UNWRITTEN = frozenset({"ctx", "kind", "type_comment", "type_ignores", "returns", "type_params"})
+UNWRITTEN = frozenset({"ctx", "type_params"})
 SECRET = b"<secret>"
 
 

@@ -68,15 +68,15 @@ def array_content(array: Any) -> object:
     numpy = sys.modules["numpy"]
     if array.dtype.names is not None:
         return [array_content(array[name]) for name in array.dtype.names]
-    if array.dtype.kind in "OT":
+    if array.dtype.kind in {"O", "T"}:
         return array.ravel().tolist()
-    if array.dtype.char in "gG":
+    if array.dtype.char in {"g", "G"}:
         return [
             numpy.format_float_scientific(part)
             for one in array.ravel()
             for part in (one.real, one.imag)
         ]
-    if array.dtype.kind in "fc":
+    if array.dtype.kind in {"f", "c"}:
         array = one_nan(numpy, array)
     if array.size == 0:
         return b""
