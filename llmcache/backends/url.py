@@ -265,9 +265,13 @@ def cache_directory() -> Path:
     """`llmcache` in the user's cache directory."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only where no path is given
 
-    directory = user_cache_path("llmcache", appauthor=False)
-    # Without a home it is relative, "~/...": nothing of ours belongs in the working directory.
-    return directory if directory.is_absolute() else Path(os.devnull)
+    # Without a home it is an error or, of older platformdirs, relative, "~/...": nothing of ours
+    # belongs in the working directory.
+    with contextlib.suppress(RuntimeError):
+        directory = user_cache_path("llmcache", appauthor=False)
+        if directory.is_absolute():
+            return directory
+    return Path(os.devnull)
 
 
 def bare(address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -12,7 +13,7 @@ from llmcache.decorator.wrappers import CachedCallable
 from llmcache.durations import Duration
 from llmcache.errors import ConfigurationError
 from llmcache.settings import layer
-from llmcache.spellings import check_options
+from llmcache.spellings import check_options, refused
 
 __all__ = ["cached_structured"]
 
@@ -136,13 +137,8 @@ def decorate(function: Any, options: Mapping[str, Any]) -> CachedCallable:
             "options are given by name: @cached_structured(ttl='7d')."
         )
     keep_if = options.get("cache_if")
-    if keep_if is not None and not callable(keep_if):
-        raise ConfigurationError(
-            f"cache_if={keep_if!r} cannot be called; it is a predicate of the result.",
-            name="cache_if",
-            value=repr(keep_if),
-            allowed="a callable of the result",
-        )
+    if keep_if is not None and (not callable(keep_if) or inspect.iscoroutinefunction(keep_if)):
+        raise refused("cache_if", keep_if, "a plain function of the result, which nobody awaits")
     settings = layer({name: options[name] for name in SETTINGS if name in options})
     keying = {name: options[name] for name in KEYING if options.get(name) is not None}
     return CachedCallable(function, Variant(Subject(function, settings, keep_if, keying)))

@@ -5,6 +5,7 @@ Pure, but for counts and warnings, and for files that a part of the key may stan
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -83,7 +84,17 @@ def worth_keeping(question: Question, value: Any) -> bool:
     keep_if = question.plan.keep_if
     if keep_if is None:
         return reason_not_to_keep(value) is None
-    return bool(ask_user(question, "cache_if", keep_if, value, otherwise=False))
+
+    def asked(result: Any) -> bool:
+        answer = keep_if(result)
+        if inspect.iscoroutine(answer):
+            answer.close()
+        if inspect.isawaitable(answer):
+            raise TypeError(f"it returned {type(answer).__name__}, which nobody awaits")
+        return bool(answer)
+
+    kept: bool = ask_user(question, "cache_if", asked, value, otherwise=False)
+    return kept
 
 
 def ask_user(

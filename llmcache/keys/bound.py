@@ -19,6 +19,9 @@ from llmcache.keys.values.canonical import encode, feed
 
 __all__ = ["Bound", "Keying"]
 
+KEY = "key="
+"""What errors call that which `key=` returned: the name of an option, not of a parameter."""
+
 
 class Keying(NamedTuple):
     """How all calls under the same settings are keyed.
@@ -82,7 +85,8 @@ class Bound:
                     update(framed_piece(name, what))
         update(b".")
         for name, value in self.counted():
-            feed(update, value, path=name, references=references, files=files)
+            path = name if self.given is MISSING else KEY
+            feed(update, value, path=path, references=references, files=files)
 
     def digest(self) -> str:
         """The name of the entry in every backend, 64 hex digits."""
@@ -147,7 +151,7 @@ class Bound:
         binder = self.plan.binder
         for name, value in self.counted():
             if self.given is not MISSING:
-                yield name, name, value
+                yield name, KEY, value
             elif name == binder.keywords:
                 for key, item in value.items():
                     label = f"{name}[{key!r}]" if key in binder.names else key
@@ -166,8 +170,9 @@ class Bound:
             reading = self.plan.reading
             yield from references.objects.own_pieces("self", self.subject, reading, files=files)
         for place, value in enumerate(self.depended):
-            label = f"depends_on[{place}]"
-            yield label, canonical_digest(value, path=label, references=references, files=files)
+            path = f"depends_on=[{place}]"
+            digest = canonical_digest(value, path=path, references=references, files=files)
+            yield f"depends_on[{place}]", digest
 
 
 def reasons(pieces: Iterable[Piece]) -> dict[str, str]:

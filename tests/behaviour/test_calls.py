@@ -196,6 +196,16 @@ def test_a_predicate_that_fails_costs_no_answer(made, model):
     assert ask("a").number == 2
 
 
+def test_a_predicate_that_nobody_awaits_keeps_nothing(made, model):
+    async def is_number(reply: Any, number: int) -> bool:
+        return bool(reply.number == number)
+
+    ask = made(cache_if=lambda reply: is_number(reply, 1))
+    with pytest.warns(UncacheableResultWarning, match="cache_if of ask failed with TypeError"):
+        assert ask("a").number == 1
+    assert ask("a").number == 2
+
+
 class Failing:
     """A backend that does nothing but fail."""
 

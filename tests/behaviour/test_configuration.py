@@ -142,6 +142,30 @@ def test_a_directory_that_cannot_be_written_falls_back_to_memory_with_one_warnin
     assert (len(warned), len(calls)) == (1, 2)
 
 
+def test_a_user_without_a_home_is_answered_from_memory(tmp_path):
+    """As in a container whose user number has no entry, so that no cache directory can be named."""
+    program = """
+import pwd, warnings
+def unknown(number): raise KeyError(number)
+pwd.getpwuid = unknown
+warnings.simplefilter("always")
+from llmcache import cached_structured
+calls = []
+@cached_structured(version=1, ignore=["calls"])
+def ask(text, calls=calls):
+    calls.append(text)
+    return text
+print(ask("a"), ask("a"), len(calls))
+"""
+    done = subprocess.run(  # noqa: S603 - this Python, this text
+        [sys.executable, "-c", program], env={}, cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("a a 1\n", 0), done.stderr
+    assert done.stderr.count("memory only") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_importing_opens_creates_and_reads_nothing(tmp_path):
     program = (
         "import os, sys; before = dict(os.environ); import llmcache; llmcache.cached_structured;"

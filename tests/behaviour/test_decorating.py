@@ -313,6 +313,7 @@ def test_nothing_is_opened_or_created_at_decoration(isolated):
         ({"backend": 3}, "backend"),
         ({"mode": "sometimes"}, "offline"),
         ({"cache_if": 3}, "cache_if"),
+        ({"cache_if": asyncio.sleep}, "which nobody awaits"),
         ({"depends_on": "prompt"}, "depends_on"),
         ({"on_backend_error": "ignore"}, "'warn' or 'raise'"),
         ({"max_wait": 0}, "above 0"),

@@ -22,6 +22,7 @@ import wrapt
 
 from llmcache.errors import UncacheableArgumentError
 from llmcache.keys.fingerprints import Fingerprints
+from llmcache.keys.key import FunctionKeys
 from llmcache.keys.project import Project
 from llmcache.keys.values.canonical import digest, feed
 from llmcache.keys.values.stream import DEPTH_LIMIT
@@ -110,6 +111,29 @@ def test_the_error_names_the_way_to_the_value(value: object, path: str) -> None:
 def test_the_error_names_the_ways_out() -> None:
     text = str(refusal([Unknown()]))
     assert all(way in text for way in ("ignore=['docs']", "__cache_key__", "register_key_type"))
+
+
+def test_of_what_can_be_read_only_once_it_says_so() -> None:
+    assert "as list(...)" in str(refusal(iter([1])))
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({"key": lambda *_: Unknown()}, "Let key= give"),
+        ({"depends_on": [Unknown()]}, "Let depends_on= give"),
+    ],
+)
+def test_what_an_option_gave_is_not_taken_for_a_parameter(
+    options: dict[str, Any], way: str
+) -> None:
+    def ask(text: str) -> str:
+        return text
+
+    with pytest.raises(UncacheableArgumentError, match=way) as caught:
+        FunctionKeys(ask, **options).digest(("a",), {})
+    assert "ignore=" not in str(caught.value)
+    assert caught.value.parameter == next(iter(options))
 
 
 def test_the_error_pickles_with_its_facts() -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import functools
 import linecache
 import operator
+import os
 import threading
 import types
 import warnings
@@ -35,7 +37,14 @@ FUTURES = (
 )
 """Flags of future imports, which `exec` takes over from whoever calls it."""
 
-compiling: threading.Lock = threading.Lock()
+TRIES = 5
+"""How often a file is parsed where Python 3.11 loses count, as it does when code that runs in the
+middle of that, such as a finalizer, parses too."""
+
+compiling: threading.RLock = threading.RLock()
+os.register_at_fork(  # a child would wait for ever for a thread that it does not have
+    before=compiling.acquire, after_in_parent=compiling.release, after_in_child=compiling.release
+)
 
 
 def find_syntax(code: types.CodeType, module_globals: dict[str, Any]) -> FunctionNode | None:
@@ -65,13 +74,8 @@ class Parsed(NamedTuple):
 def parse(source: str, filename: str) -> Parsed | None:
     """Parse and compile one file, kept for the next function of it; None where neither works."""
     try:
-        with compiling, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source, filename)
-            module = compile(
-                tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
-            )
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree, module = compiled(source, filename)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return None
     nodes: dict[tuple[int, str], list[FunctionNode]] = defaultdict(list)
     for node in ast.walk(tree):
@@ -81,6 +85,22 @@ def parse(source: str, filename: str) -> Parsed | None:
     for code in nested_codes(module):
         codes[code.co_firstlineno, code.co_name].append(code)
     return Parsed(nodes, codes)
+
+
+def compiled(source: str, filename: str) -> tuple[ast.Module, types.CodeType]:
+    """A file as syntax and as code."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(SystemError):
+            return compiled_once(source, filename)
+    return compiled_once(source, filename)
+
+
+def compiled_once(source: str, filename: str) -> tuple[ast.Module, types.CodeType]:
+    with compiling, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(source, filename)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        return tree, compile(tree, filename, "exec", flags, dont_inherit=True)
 
 
 def first_line(node: FunctionNode) -> int:

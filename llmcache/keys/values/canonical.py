@@ -11,6 +11,7 @@ import contextvars
 import hashlib
 import re
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -54,13 +55,21 @@ def refusal(stream: Stream, stop: Unkeyable) -> UncacheableArgumentError:
     why = stop.reason or "its type has no stable form"
     return UncacheableArgumentError(
         f"{path} (a {kind.__module__}.{kind.__qualname__}) cannot be part of a key: {why}. "
-        f"Leave the parameter out with ignore=[{parameter!r}], give the class a method "
-        "__cache_key__ that returns what identifies the value, or do the same from outside with "
+        f"{ways_out(stop.value, parameter)}, or do the same from outside with "
         f"llmcache.register_key_type({kind.__qualname__}, encoder).",
-        parameter=parameter,
+        parameter=parameter.removesuffix("="),
         path=path,
         type_name=f"{kind.__module__}.{kind.__qualname__}",
     )
+
+
+def ways_out(value: object, parameter: str) -> str:
+    """What can be done about a value without a stable form, to the last but one."""
+    listed = "Hand over what it gives, as list(...); or l" if isinstance(value, Iterator) else "L"
+    out = f"{listed}eave the parameter out with ignore=[{parameter!r}]"
+    if parameter.endswith("="):
+        out = f"Let {parameter} give what identifies it"
+    return f"{out}, give the class a method __cache_key__ that returns what identifies the value"
 
 
 def written(value: object, path: str, references: References, files: bool) -> list[bytes]:  # noqa: FBT001 - of feed
