@@ -482,6 +482,8 @@ def test_a_client_counts_by_what_the_references_say() -> None:
     threads = Threads(Project("tests"))
     one = digest([threading.Thread()], path="value", references=threads)
     assert one == digest([threading.Thread()], path="value", references=threads)
+    alone = encode(threading.Thread(), path="value", references=threads)
+    assert alone == b"x" + (32).to_bytes(8) + Identity.of(())
     with pytest.raises(UncacheableArgumentError):
         digest([threading.Lock()], path="value", references=threads)
 

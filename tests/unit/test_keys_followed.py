@@ -250,6 +250,33 @@ def test_a_validator_that_is_an_object_counts_by_what_its_call_reads() -> None:
     assert len(digests) == 2
 
 
+class Bare:
+    """One that has no stable form, and code that counts all the same."""
+
+    def method(self) -> None: ...
+
+
+held: Any = [Bare()]
+
+
+def by_held(text: str) -> Any:
+    return ask(held, text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Bare(), [Bare()], (Bare(),), {"a": Bare()}, {Bare()}, frozenset({Bare()}), [Bare().method]],
+    ids=lambda value: type(value).__name__,
+)
+def test_of_what_has_no_stable_form_the_code_counts_and_the_rest_is_listed(
+    value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "held", value)
+    assert "constant held: code" in parts(by_held, "x")
+    said = f"global held: {type(value).__qualname__} has no stable form"
+    assert said in unkeyed(by_held, "x")
+
+
 class Limits:
     most = 3
 
