@@ -265,11 +265,9 @@ def cache_directory() -> Path:
     """`llmcache` in the user's cache directory."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only where no path is given
 
-    # Without a home it is an error or, of older platformdirs, relative, "~/...": nothing of ours
-    # belongs in the working directory.
+    # Without a home there is none, or it is "~/...", which would be in the working directory.
     with contextlib.suppress(RuntimeError):
-        directory = user_cache_path("llmcache", appauthor=False)
-        if directory.is_absolute():
+        if (directory := user_cache_path("llmcache", appauthor=False)).is_absolute():
             return directory
     return Path(os.devnull)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import secrets
@@ -159,9 +158,10 @@ class Writer:
             self.at_exit()
             self.awake = True
             thread = threading.Thread(target=self.write, name="llmcache-ledger", daemon=True)
-            # No thread can be begun while the interpreter ends; the books are written then anyway.
-            with contextlib.suppress(RuntimeError):
+            try:
                 thread.start()
+            except RuntimeError:  # none is to be had, as at the end, when all is written anyway
+                self.awake = False
 
     def write(self) -> None:
         """Wait, write, and go; whoever counts next wakes another."""

@@ -90,7 +90,7 @@ class Objects:
         try:
             public = self.prints.at(files, withholds=True)
             yield label, digest(value, path=label, references=public, files=files)
-        except UncacheableArgumentError:
+        except UncacheableArgumentError as refused:
             call = call_of(type(value))
             if call is not None and self.prints.project.wrote(call):
                 yield from self.attributes_of(label, value, {("__call__",)}, files=files)
@@ -100,7 +100,9 @@ class Objects:
                 code = digest_of_template(value) or self.code_of(value)
                 if code:
                     yield f"{label}: code", code
-                yield label, f"{label_of(value)} has no stable form"
+                held = refused.type_name.rpartition(".")[2]  # for a container, of what is in it
+                shown = label_of(value) if refused.path == label else held
+                yield label, f"{shown} has no stable form"
 
     def code_of(self, value: Any) -> bytes:
         """The code of its class; of a container that of the classes of what is in it."""
