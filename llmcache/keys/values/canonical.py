@@ -65,11 +65,11 @@ def refusal(stream: Stream, stop: Unkeyable) -> UncacheableArgumentError:
 
 def ways_out(value: object, parameter: str) -> str:
     """What can be done about a value without a stable form, to the last but one."""
-    listed = "Hand over what it gives, as list(...); or l" if isinstance(value, Iterator) else "L"
-    out = f"{listed}eave the parameter out with ignore=[{parameter!r}]"
+    last = "give the class a method __cache_key__ that returns what identifies the value"
     if parameter.endswith("="):
-        out = f"Let {parameter} give what identifies it"
-    return f"{out}, give the class a method __cache_key__ that returns what identifies the value"
+        return f"Let {parameter} give what identifies it, {last}"
+    listed = "Hand over what it gives, as list(...). " if isinstance(value, Iterator) else ""
+    return f"{listed}Leave the parameter out with ignore=[{parameter!r}], {last}"
 
 
 def written(value: object, path: str, references: References, files: bool) -> list[bytes]:  # noqa: FBT001 - of feed
